@@ -1,0 +1,157 @@
+"""What is counted and what follows from it: weights, tally, decision.
+
+`UnitWeight` and `CastBallot` are what a count needs of a frozen roll and of the stored ballots.
+Areas are 0.01 m2 (dm2), every weight is an integer. Imported by the rules, the contract, the gateway.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from chaincode.model.rule import Basis, Counted, Measure, Op
+
+
+class Outcome(StrEnum):
+    """The decision rule applied to a tally."""
+
+    CARRIED = "carried"
+    LOST = "lost"
+    INQUORATE = "inquorate"
+
+
+class Stage(StrEnum):
+    """Which part of the rule a clause belongs to."""
+
+    TURNOUT = "turnout"
+    PASSING = "passing"
+
+
+class SeatStatus(StrEnum):
+    """Where a candidate ended."""
+
+    ELECTED = "elected"
+    ALTERNATE = "alternate"
+    NOT_ELECTED = "not-elected"
+    BELOW_THRESHOLD = "below-threshold"
+
+
+class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One amount in every measure at once."""
+
+    area_dm2: int = 0
+    heads: int = 0
+    lots: int = 0
+    entitlement: int = 0
+    share_value: int = 0
+
+
+class UnitWeight(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One unit of the frozen roll as the count sees it.
+
+    `head_id` is equal for units of an equal owner set, and for all unsold units of the developer.
+    """
+
+    unit_id: str
+    head_id: str
+    area_dm2: int
+    entitlement: int = 0
+    share_value: int = 0
+    developer_unsold: bool = False
+    in_arrears: bool = False
+    conflicted: bool = False
+    parking: bool = False
+
+
+class CastBallot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The one ballot of a unit that stands: its options, or spoiled with none."""
+
+    unit_id: str
+    choices: tuple[str, ...]
+    paper: bool = False
+    spoiled: bool = False
+
+
+class OptionTally(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Weight of one option: by ballots, and apart from them by following the majority."""
+
+    option: str
+    cast: Weights
+    followed: Weights
+
+
+class Tally(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The counts only; `options` stand in ballot order.
+
+    A head is returned when one of its units is. `participating` is what the rule counts as taking
+    part, without those that only followed the majority. `not_returned` includes `followed`.
+    `split_heads` take part but count to no single option; `partial_heads` have units returned
+    and units not returned, so their head may still move.
+    """
+
+    options: tuple[OptionTally, ...]
+    participating: Weights
+    returned: Weights
+    not_returned: Weights
+    spoiled: Weights
+    followed: Weights
+    ballots_count: int
+    paper_count: int
+    spoiled_count: int
+    split_heads: int
+    partial_heads: int
+
+
+class ClauseResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One clause with both sides of the compared integers: `left op right`.
+
+    `left` = value x den, `right` = base x num. `option` is the candidate or option it was applied
+    to, empty for turnout. `count` and `basis` are None for turnout (participating, of all).
+    """
+
+    stage: Stage
+    option: str
+    measure: Measure
+    count: Counted | None
+    basis: Basis | None
+    op: Op
+    num: int
+    den: int
+    value: int
+    base: int
+    left: int
+    right: int
+    met: bool
+
+
+class SeatResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One candidate's place; `by_lot` if only the lot separated it from a neighbour."""
+
+    candidate: str
+    rank: int
+    status: SeatStatus
+    by_lot: bool
+
+
+class MeanGrade(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Mean grade in one measure as an exact ratio; den 0 means that nobody graded."""
+
+    measure: Measure
+    num: int
+    den: int
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Outcome with its reasons.
+
+    `final`: whatever the units not returned do, the outcome stays (ballots already cast are
+    taken as standing). `seats` is filled for elections, `chosen` for a carried choice or
+    decision, `means` for ratings.
+    """
+
+    outcome: Outcome
+    clauses: tuple[ClauseResult, ...]
+    final: bool
+    chosen: str = ""
+    seats: tuple[SeatResult, ...] = ()
+    seats_unfilled: int = 0
+    means: tuple[MeanGrade, ...] = ()
