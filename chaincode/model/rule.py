@@ -1,13 +1,30 @@
-"""A decision rule as data: who counts, by which measures, how much is enough, and in what times.
+"""A decision rule as data: by which measures, out of what, and how much is enough.
 
-A motion pins one whole `DecisionRule` at notice time. Ratios are pairs of integers, durations are
-milliseconds, dates are ISO strings, so that every endorser compares the same integers.
+A motion pins one whole `DecisionRule` at notice time. Ratios are pairs of integers and dates are
+ISO strings, so that every endorser compares the same integers.
 Imported by the rules, the contract and the gateway.
 """
 
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
+
+from chaincode.model.base import Count, Id, Record, ShortText
+from chaincode.model.procedure import (
+    Authority,
+    Channels,
+    CoOwner,
+    Electorate,
+    ProxyTerms,
+    Revote,
+    Secrecy,
+    Times,
+)
+
+RATIO_MAX = 1_000_000
+RatioPart = Annotated[int, msgspec.Meta(ge=0, le=RATIO_MAX)]
+IsoDate = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")]
 
 
 class Measure(StrEnum):
@@ -110,46 +127,6 @@ class TieBreak(StrEnum):
     LOT = "lot"
 
 
-class Bar(StrEnum):
-    """What arrears or a conflict of interest take away."""
-
-    NONE = "none"
-    NO_CANDIDACY = "no-candidacy"
-    NO_VOTE = "no-vote"
-    OUT = "no-vote-and-out-of-denominator"
-
-
-class DeveloperUnsold(StrEnum):
-    """Unsold units of the developer: one head together (SPC interpretation Art. 9) or left out."""
-
-    ONE_HEAD = "one-head"
-    EXCLUDED = "excluded"
-
-
-class Scope(StrEnum):
-    """Which owners a vote under this rule is put to; the motion names the buildings or units."""
-
-    COMMUNITY = "community"
-    BUILDINGS = "buildings"
-    ENTRANCES = "entrances"
-    UNITS = "units"
-
-
-class OwnerStatus(StrEnum):
-    """Who is an owner: on the register only, or also a buyer in lawful possession (SPC Art. 1)."""
-
-    REGISTERED = "registered"
-    POSSESSION = "possession"
-
-
-class RollAsOf(StrEnum):
-    """When the roll is frozen."""
-
-    NOTICE = "notice"
-    OPEN = "open"
-    EVENT = "event"
-
-
 class AreaSource(StrEnum):
     """Where an area was taken from (SPC interpretation Art. 8, in order of preference)."""
 
@@ -158,54 +135,7 @@ class AreaSource(StrEnum):
     CONTRACT = "contract"
 
 
-class Revote(StrEnum):
-    """Whether an owner may cast again until the deadline."""
-
-    LAST_COUNTS = "last-counts"
-    IRREVOCABLE = "irrevocable"
-
-
-class CoOwner(StrEnum):
-    """How the co-owners of one unit vote."""
-
-    REPRESENTATIVE = "representative"
-    ALL_SIGN = "all-sign"
-
-
-class Precedence(StrEnum):
-    """Which ballot stands when a unit has one online and one on paper."""
-
-    ONLINE = "online"
-    PAPER = "paper"
-    LATEST = "latest"
-    FIRST = "first"
-
-
-class Secrecy(StrEnum):
-    """What the public board shows; SECRET is reserved for sums without single ballots."""
-
-    NAMED_MASKED = "named-masked"
-    SEALED_THEN_NAMED = "sealed-then-named"
-    SECRET = "secret"  # noqa: S105  a mode's name
-
-
-class Initiator(StrEnum):
-    """Who may ask for a motion under a rule."""
-
-    COMMITTEE = "committee"
-    PETITION = "petition"
-    REGULATOR = "regulator"
-    PROPERTY = "property"
-
-
-class Host(StrEnum):
-    """Where the vote must be held: here, or in the housing authority's own system."""
-
-    SYSTEM = "system"
-    CITY_SYSTEM = "city-system"
-
-
-class MeasureSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MeasureSpec(Record):
     """One measure of a rule; `merge` matters for heads, `sources` (best first) for area."""
 
     measure: Measure
@@ -213,23 +143,23 @@ class MeasureSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     sources: tuple[AreaSource, ...] = ()
 
 
-class TurnoutClause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TurnoutClause(Record):
     """Participating weight `op` num/den of the scope's total, in one measure."""
 
     measure: Measure
     op: Op
-    num: int
-    den: int
+    num: RatioPart
+    den: RatioPart
 
 
-class Turnout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Turnout(Record):
     """How many must take part; no clause means that any turnout will do."""
 
     combine: Combine = Combine.ALL
     clauses: tuple[TurnoutClause, ...] = ()
 
 
-class PassClause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PassClause(Record):
     """Counted weight `op` num/den of the basis, in one measure; no `<=` 1/3 is an objection vote.
 
     For elections and choices YES is the weight of one candidate or option.
@@ -238,172 +168,100 @@ class PassClause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     measure: Measure
     count: Counted
     op: Op
-    num: int
-    den: int
+    num: RatioPart
+    den: RatioPart
     basis: Basis
 
 
-class Passing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Passing(Record):
     """What carries a motion, a candidate or an option."""
 
     combine: Combine = Combine.ALL
     clauses: tuple[PassClause, ...] = ()
 
 
-class SecondCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SecondCall(Record):
     """A repeat of an inquorate vote, not earlier than `after_ms`, with its own turnout."""
 
-    after_ms: int
+    after_ms: Count
     turnout: Turnout
     once: bool = True
 
 
-class FollowMajority(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class FollowMajority(Record):
     """Unreturned ballots follow the majority (从众), only where the owners' own rules say so.
 
     `clause` cites that rule. `counts_for_turnout` is contested since Art. 278 speaks of those
     taking part, so it is off unless the cited clause says otherwise.
     """
 
-    clause: str
+    clause: ShortText
     requires_served: bool = True
     counts_for_turnout: bool = False
 
 
-class Ranking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Ranking(Record):
     """How options are put in order, best first."""
 
     by: RankBy
     ties: tuple[TieBreak, ...]
 
 
-class MultiSeat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MultiSeat(Record):
     """Seats to fill from candidates that each meet the pass clauses.
 
     Fewer elected than `seats_min` loses the election. With `nota_blocks` a candidate must also
     rank strictly above none-of-these.
     """
 
-    seats: int
-    seats_min: int
-    max_choices: int
-    alternates_max: int
+    seats: Count
+    seats_min: Count
+    max_choices: Count
+    alternates_max: Count
     ranking: Ranking
     nota_blocks: bool
 
 
-class Grade(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Grade(Record):
     """One grade of a rating: the option's id and its score."""
 
-    option: str
-    score: int
+    option: Id
+    score: Count
 
 
-class BallotForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BallotForm(Record):
     """What a ballot offers: `options` here are always on it, the motion adds its own."""
 
     kind: BallotKind = BallotKind.DECISION
-    options: tuple[str, ...] = (Option.FOR, Option.AGAINST, Option.ABSTAIN)
+    options: tuple[Id, ...] = (Option.FOR, Option.AGAINST, Option.ABSTAIN)
     multi_seat: MultiSeat | None = None
     choice_ranking: Ranking | None = None
     grades: tuple[Grade, ...] = ()
 
 
-class ProxyTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Voting by written grant.
-
-    One proxy may hold at most `cap_count` units (0 is no cap); in a community of more than
-    `cap_count_lots_max` lots (if not 0) at most `cap_percent` of the lots instead.
-    """
-
-    allowed: bool
-    cap_count: int = 0
-    cap_count_lots_max: int = 0
-    cap_percent: int = 0
-    split_mandate: bool = False
-    owner_overrides: bool = True
-    redelegation: bool = False
-    expiry_ms_max: int = 0
-
-
-class Channels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How ballots may arrive, and which one stands if two did."""
-
-    online: bool = True
-    paper: bool = True
-    precedence: Precedence = Precedence.ONLINE
-    double_entry: bool = True
-
-
-class Times(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Periods of a vote in milliseconds; 0 means the rule sets none.
-
-    `late_quorum_ms`: turnout reached with less than this left extends the window to it, once.
-    """
-
-    notice_ms: int = 0
-    candidate_notice_ms: int = 0
-    window_min_ms: int = 0
-    window_max_ms: int = 0
-    extension_ms: int = 0
-    extensions_max: int = 0
-    late_quorum_ms: int = 0
-    objection_ms: int = 0
-    result_due_ms: int = 0
-    publication_ms: int = 0
-    filing_due_ms: int = 0
-    records_ms: int = 0
-
-
-class Authority(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who may start a vote, and which reviews (named steps, in order) come before it opens.
-
-    A petition needs `petition_num / petition_den` of the heads, or also of the area if
-    `petition_by_area` (either will do).
-    """
-
-    initiators: tuple[Initiator, ...]
-    petition_num: int = 1
-    petition_den: int = 5
-    petition_by_area: bool = False
-    approvals_before_open: tuple[str, ...] = ()
-    host: Host = Host.SYSTEM
-
-
-class Electorate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who is counted, in the denominators and as a voter."""
-
-    scope: Scope = Scope.COMMUNITY
-    owner_status: OwnerStatus = OwnerStatus.POSSESSION
-    roll_as_of: RollAsOf = RollAsOf.NOTICE
-    arrears: Bar = Bar.NONE
-    conflicted: Bar = Bar.NONE
-    parking_counts: bool = False
-    developer_unsold: DeveloperUnsold = DeveloperUnsold.ONE_HEAD
-
-
-class DecisionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DecisionRule(Record):
     """One way of deciding, with its legal basis and its dates in force (last day included).
 
-    `effective_to` and `superseded_by` are empty while the rule is in force.
+    `effective_to` and `superseded_by` are None while the rule is in force.
     `abstain_participates` and `spoiled_participates` say whether such a ballot is turnout and
     part of the participating weight; it is never a yes or a no.
     """
 
-    id: str
-    version: int
-    title: str
-    legal_basis: tuple[str, ...]
-    jurisdiction: str
-    matter_class: str
-    effective_from: str
-    effective_to: str = ""
-    superseded_by: str = ""
-    electorate: Electorate = Electorate()
+    id: Id
+    version: Count
+    title: ShortText
+    legal_basis: tuple[ShortText, ...]
+    jurisdiction: ShortText
+    matter_class: Id
+    effective_from: IsoDate
     measures: tuple[MeasureSpec, ...]
     turnout: Turnout
-    second_call: SecondCall | None = None
     passing: Passing
+    authority: Authority
+    effective_to: IsoDate | None = None
+    superseded_by: Id | None = None
+    electorate: Electorate = Electorate()
+    second_call: SecondCall | None = None
     abstain_participates: bool = True
     spoiled_participates: bool = True
     head_split: HeadSplit = HeadSplit.NEITHER
@@ -415,4 +273,3 @@ class DecisionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     channels: Channels = Channels()
     secrecy: Secrecy = Secrecy.NAMED_MASKED
     times: Times = Times()
-    authority: Authority

@@ -1,13 +1,12 @@
 """What is counted and what follows from it: weights, tally, decision.
 
 `UnitWeight` and `CastBallot` are what a count needs of a frozen roll and of the stored ballots.
-Areas are 0.01 m2 (dm2), every weight is an integer. Imported by the rules, the contract, the gateway.
+Areas are in steps of 0.01 m2, every weight is an integer. Imported by rules, contract, gateway.
 """
 
 from enum import StrEnum
 
-import msgspec
-
+from chaincode.model.base import AreaDm2, Count, Id, Record
 from chaincode.model.rule import Basis, Counted, Measure, Op
 
 
@@ -35,51 +34,51 @@ class SeatStatus(StrEnum):
     BELOW_THRESHOLD = "below-threshold"
 
 
-class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Weights(Record):
     """One amount in every measure at once."""
 
-    area_dm2: int = 0
-    heads: int = 0
-    lots: int = 0
-    entitlement: int = 0
-    share_value: int = 0
+    area_dm2: AreaDm2 = 0
+    heads: Count = 0
+    lots: Count = 0
+    entitlement: Count = 0
+    share_value: Count = 0
 
 
-class UnitWeight(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class UnitWeight(Record):
     """One unit of the frozen roll as the count sees it.
 
     `head_id` is equal for units of an equal owner set, and for all unsold units of the developer.
     """
 
-    unit_id: str
-    head_id: str
-    area_dm2: int
-    entitlement: int = 0
-    share_value: int = 0
+    unit_id: Id
+    head_id: Id
+    area_dm2: AreaDm2
+    entitlement: Count = 0
+    share_value: Count = 0
     developer_unsold: bool = False
     in_arrears: bool = False
     conflicted: bool = False
     parking: bool = False
 
 
-class CastBallot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CastBallot(Record):
     """The one ballot of a unit that stands: its options, or spoiled with none."""
 
-    unit_id: str
-    choices: tuple[str, ...]
+    unit_id: Id
+    choices: tuple[Id, ...]
     paper: bool = False
     spoiled: bool = False
 
 
-class OptionTally(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class OptionTally(Record):
     """Weight of one option: by ballots, and apart from them by following the majority."""
 
-    option: str
+    option: Id
     cast: Weights
     followed: Weights
 
 
-class Tally(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Tally(Record):
     """The counts only; `options` stand in ballot order.
 
     A head is returned when one of its units is. `participating` is what the rule counts as taking
@@ -94,14 +93,14 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     not_returned: Weights
     spoiled: Weights
     followed: Weights
-    ballots_count: int
-    paper_count: int
-    spoiled_count: int
-    split_heads: int
-    partial_heads: int
+    ballots_count: Count
+    paper_count: Count
+    spoiled_count: Count
+    split_heads: Count
+    partial_heads: Count
 
 
-class ClauseResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ClauseResult(Record):
     """One clause with both sides of the compared integers: `left op right`.
 
     `left` = value x den, `right` = base x num. `option` is the candidate or option it was applied
@@ -114,33 +113,33 @@ class ClauseResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     count: Counted | None
     basis: Basis | None
     op: Op
-    num: int
-    den: int
-    value: int
-    base: int
+    num: Count
+    den: Count
+    value: Count
+    base: Count
     left: int
     right: int
     met: bool
 
 
-class SeatResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SeatResult(Record):
     """One candidate's place; `by_lot` if only the lot separated it from a neighbour."""
 
-    candidate: str
-    rank: int
+    candidate: Id
+    rank: Count
     status: SeatStatus
     by_lot: bool
 
 
-class MeanGrade(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MeanGrade(Record):
     """Mean grade in one measure as an exact ratio; den 0 means that nobody graded."""
 
     measure: Measure
-    num: int
-    den: int
+    num: Count
+    den: Count
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Decision(Record):
     """Outcome with its reasons.
 
     `final`: whatever the units not returned do, the outcome stays (ballots already cast are
@@ -153,5 +152,5 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     final: bool
     chosen: str = ""
     seats: tuple[SeatResult, ...] = ()
-    seats_unfilled: int = 0
+    seats_unfilled: Count = 0
     means: tuple[MeanGrade, ...] = ()
