@@ -4,6 +4,8 @@ JSON with sorted keys (msgspec, ``order="deterministic"``); integers, strings, l
 only. Reading is strict: an unknown field, a missing one, a float or a wrong type is refused.
 """
 
+import json
+from collections.abc import Sequence
 from typing import Final, TypeVar
 
 import msgspec
@@ -16,9 +18,14 @@ T = TypeVar("T")
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 
 
-def encode(value: Record | list[Record] | dict[str, object]) -> bytes:
+def encode(record: Record) -> bytes:
     """The canonical bytes of a record."""
-    return _encoder.encode(value)
+    return _encoder.encode(record)
+
+
+def encode_many(records: Sequence[Record]) -> bytes:
+    """The canonical bytes of a list of records."""
+    return _encoder.encode(records)
 
 
 def decode(data: bytes | str, kind: type[T]) -> T:
@@ -33,9 +40,25 @@ def decode(data: bytes | str, kind: type[T]) -> T:
         raise BadInput("input/malformed", reason=_reason(error)) from error
 
 
+def decode_unambiguous(data: bytes, kind: type[T]) -> T:
+    """As ``decode``, for what strangers wrote: a field named twice is refused as well.
+
+    Two readers of such an object may see two different values; a signature would cover both.
+    Raises BadInput ``input/malformed`` or ``input/duplicate-field``.
+    """
+    value = decode(data, kind)
+    json.loads(data, object_pairs_hook=_refuse_duplicates)
+    return value
+
+
+def _refuse_duplicates(pairs: list[tuple[str, object]]) -> None:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise BadInput("input/duplicate-field")
+
+
 def _reason(error: Exception) -> str:
     # An enum error repeats the value; the place alone is enough there.
     text = str(error)
-    if text.startswith("Invalid enum value") or text.startswith("Invalid value"):
+    if text.startswith(("Invalid enum value", "Invalid value")):
         return "Unknown value" + text[text.find(" - at") :] if " - at" in text else "Unknown value"
     return text[:200]

@@ -1,0 +1,1 @@
+"""The transaction functions: decode, authorise, load, apply the rule, save, announce."""

@@ -1,7 +1,7 @@
 """What every ledger record is made of: strict structs and the few primitive types."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, dataclass_transform
 
 import msgspec
 
@@ -22,7 +22,18 @@ ShortText = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 LongText = Annotated[str, msgspec.Meta(max_length=20_000)]
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
+class _RecordMeta(msgspec.StructMeta):
+    """Tells type checkers what msgspec inherits at run time: frozen and keyword-only."""
+
+
+class Record(
+    msgspec.Struct,
+    metaclass=_RecordMeta,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+):
     """A value on the ledger, or in a request: immutable, complete, nothing unknown in it."""
 
 

@@ -1,0 +1,11 @@
+"""Every function of the contract by its name in the access table."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from chaincode.contract import communities
+from chaincode.contract.handlers import Handler
+
+HANDLERS: Final[Mapping[str, Handler]] = {
+    **communities.HANDLERS,
+}

@@ -1,0 +1,32 @@
+"""What the ledger keeps of acts, and how each is answered."""
+
+from chaincode.model.base import Record, Sha256, TimeMs
+
+ACCEPTED = "accepted"
+
+
+class ActRecord(Record):
+    """An accepted act of one credential, under its nonce; the JWS itself is in the block."""
+
+    act: str
+    sha256: Sha256
+    tx_id: str
+    at: TimeMs
+
+
+class Answer(Record):
+    """What became of one act of a batch, in the batch's order."""
+
+    sha256: str
+    """The act's identity, or an empty string when it could not be read."""
+    status: int
+    code: str
+    details: dict[str, int | str]
+    tx_id: str
+    """The transaction that first accepted the act; empty when it is refused."""
+
+
+class Answers(Record):
+    """The answers to a batch."""
+
+    answers: tuple[Answer, ...]
