@@ -26,7 +26,7 @@ class Stage(StrEnum):
 
 
 class SeatStatus(StrEnum):
-    """Where a candidate ended."""
+    """Where a candidate ended; BELOW_THRESHOLD also if none-of-these blocked it."""
 
     ELECTED = "elected"
     ALTERNATE = "alternate"
@@ -83,8 +83,8 @@ class Tally(Record):
 
     A head is returned when one of its units is. `participating` is what the rule counts as taking
     part, without those that only followed the majority. `not_returned` includes `followed`.
-    `split_heads` take part but count to no single option; `partial_heads` have units returned
-    and units not returned, so their head may still move.
+    The valid ballots of `split_heads` differ (see `HeadSplit`); `partial_heads` have units returned
+    and units still open, so their one head may still move.
     """
 
     options: tuple[OptionTally, ...]
@@ -143,8 +143,8 @@ class Decision(Record):
     """Outcome with its reasons.
 
     `final`: whatever the units not returned do, the outcome stays (ballots already cast are
-    taken as standing). `seats` is filled for elections, `chosen` for a carried choice or
-    decision, `means` for ratings.
+    taken as standing). `seats` is filled for a carried election, `chosen` for a carried choice,
+    `means` for ratings.
     """
 
     outcome: Outcome
