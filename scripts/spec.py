@@ -1,0 +1,187 @@
+"""Write the generated half of chaincode/README.md from the code: `python -m scripts.spec`.
+
+The page is the chaincode's specification. What lists something (calls, records, keys, events,
+refusals) is taken from the code between two markers, so that it cannot fall behind; a test fails
+when it has not been written anew. The prose above the first marker is by hand.
+"""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import sys
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+
+from chaincode import contract, keys, model
+from chaincode.access import ACCESS, MSP_OF, Access, Kind
+from chaincode.contract.registry import HANDLERS
+from chaincode.errors import REFUSALS
+from chaincode.model.base import Record
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "chaincode" / "README.md"
+START, END = "<!-- generated: start -->", "<!-- generated: end -->"
+NOT_THEIR_OWN = {"act", "channel", "community", "nonce", "at"}
+
+
+def main() -> int:
+    """Rewrite the page; with ``--check`` only say whether it is up to date."""
+    page = PAGE.read_text(encoding="utf-8")
+    written = rewrite(page)
+    if "--check" in sys.argv:
+        return int(page != written)
+    PAGE.write_text(written, encoding="utf-8")
+    return 0
+
+
+def rewrite(page: str) -> str:
+    """The page with its generated half made anew."""
+    head, _, rest = page.partition(START)
+    _, _, tail = rest.partition(END)
+    parts = [_permissions(), _calls(), _records(), _keys(), _events(), _refusals()]
+    return head + START + "\n\n" + "\n\n".join(parts) + "\n\n" + END + tail
+
+
+def _permissions() -> str:
+    lines = [
+        "## Who may call what",
+        "",
+        "| call | kind | module | who | what it does |",
+        "|---|---|---|---|---|",
+    ]
+    for row in ACCESS:
+        who = ", ".join(MSP_OF[org] for org in row.orgs) or ", ".join(row.roles)
+        if row.kind is Kind.QUERY or len(row.orgs) == len(MSP_OF):
+            who = "any member of the channel"
+        lines.append(f"| `{row.name}` | {row.kind} | {row.module or 'all'} | {who} | {row.says} |")
+    return "\n".join(lines)
+
+
+def _calls() -> str:
+    return "## Calls\n\n" + "\n\n".join(_call(row) for row in ACCESS if row.name in HANDLERS)
+
+
+def _call(row: Access) -> str:
+    handler = HANDLERS[row.name]
+    fields = [name for name in handler.request.__struct_fields__ if name not in NOT_THEIR_OWN]
+    hints = typing.get_type_hints(handler.request)
+    takes = ", ".join(f"`{name}`: {_type(hints[name])}" for name in fields) or "nothing more"
+    return f"### `{row.name}` ({row.kind})\n\n{_doc(handler.run)}\n\nTakes {takes}."
+
+
+def _records() -> str:
+    found = sorted(_record_types(model), key=lambda kind: (kind.__module__, kind.__name__))
+    parts = []
+    for kind in found:
+        hints = typing.get_type_hints(kind)
+        fields = "\n".join(f"- `{name}`: {_type(hints[name])}" for name in kind.__struct_fields__)
+        parts.append(f"### `{kind.__name__}`\n\n{_doc(kind)}\n\n{fields}")
+    return "## Records\n\n" + "\n\n".join(parts)
+
+
+def _keys() -> str:
+    lines = ["## Keys", "", "| key | what it holds |", "|---|---|"]
+    for node in ast.parse(inspect.getsource(keys)).body:
+        if isinstance(node, ast.FunctionDef) and (pattern := _key_pattern(node)):
+            lines.append(f"| `{pattern}` | {_one_line(ast.get_docstring(node) or '')} |")
+    return "\n".join(lines)
+
+
+def _key_pattern(function: ast.FunctionDef) -> str:
+    for node in ast.walk(function):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "_key":
+            parts = [
+                str(arg.value) if isinstance(arg, ast.Constant) else f"{{{ast.unparse(arg)}}}"
+                for arg in node.args
+            ]
+            return "/".join(parts)
+    return ""
+
+
+def _events() -> str:
+    lines = ["## Events", "", "| event | fields | when |", "|---|---|---|"]
+    for kind in sorted(_event_types(), key=lambda kind: kind.__name__):
+        fields = ", ".join(f"`{name}`" for name in kind.__struct_fields__ if name != "event")
+        lines.append(f"| `{kind.__name__}` | {fields} | {_one_line(_doc(kind))} |")
+    return "\n".join(lines)
+
+
+def _event_types() -> Iterator[type[Record]]:
+    for kind in (*_record_types(model), *_record_types(contract)):
+        if "event" in kind.__struct_fields__ and getattr(kind, "__module__", "") != "":
+            yield kind
+
+
+def _refusals() -> str:
+    lines = ["## Refusals", "", "| code | status | raised in |", "|---|---|---|"]
+    found = sorted(refusal_codes().items())
+    for code, (status, places) in found:
+        lines.append(f"| `{code}` | {status} | {', '.join(sorted(places))} |")
+    return "\n".join(lines)
+
+
+def refusal_codes() -> dict[str, tuple[int, set[str]]]:
+    """Every refusal code in the chaincode: its status and the modules that raise it."""
+    status_of = {kind.__name__: status for status, kind in REFUSALS.items()}
+    found: dict[str, tuple[int, set[str]]] = {}
+    for path in sorted((ROOT / "chaincode").rglob("*.py")):
+        module = ".".join(path.relative_to(ROOT / "chaincode").with_suffix("").parts)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for code, status in _codes_in(node, status_of):
+                found.setdefault(code, (status, set()))[1].add(module)
+    return found
+
+
+def _codes_in(node: ast.AST, status_of: dict[str, int]) -> Iterator[tuple[str, int]]:
+    if not isinstance(node, ast.Call):
+        return
+    name = ast.unparse(node.func)
+    literals = [arg for arg in node.args if isinstance(arg, ast.Constant | ast.JoinedStr)]
+    if name in status_of and literals:
+        yield _text(literals[0]), status_of[name]
+    elif name.endswith(".load") and literals and "/" in _text(literals[-1]):
+        yield _text(literals[-1]), 404
+
+
+def _text(node: ast.Constant | ast.JoinedStr) -> str:
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    return "".join(
+        str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values
+    )
+
+
+def _record_types(package: types.ModuleType) -> Iterator[type[Record]]:
+    for info in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+        for name, kind in vars(importlib.import_module(info.name)).items():
+            own = isinstance(kind, type) and kind.__module__ == info.name
+            if own and issubclass(kind, Record) and kind is not Record and name[0] != "_":
+                yield kind
+
+
+def _doc(thing: object) -> str:
+    return inspect.getdoc(thing) or ""
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _type(hint: object) -> str:
+    if typing.get_origin(hint) is typing.Annotated:
+        return _type(typing.get_args(hint)[0])
+    if isinstance(hint, type) and not typing.get_args(hint):
+        return hint.__name__ if hint is not type(None) else "nothing"
+    args = typing.get_args(hint)
+    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
+        return " or ".join(_type(arg) for arg in args)
+    if typing.get_origin(hint) is tuple:
+        return f"list of {_type(args[0])}"
+    return str(hint).replace("typing.", "")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
