@@ -241,7 +241,7 @@ class NativeSupervisor:
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(signal_number)
             deadline = time.monotonic() + wait_s
-            while self._process(name) is not None and time.monotonic() < deadline:
+            while self._process(name) is not None and time.monotonic() < deadline:  # noqa: ASYNC110 - the kernel sends no event
                 await asyncio.sleep(POLL_S)
             if self._process(name) is None:
                 return
@@ -275,7 +275,7 @@ class NativeSupervisor:
 
 
 async def _until_true(check: Check) -> None:
-    while not await check():
+    while not await check():  # noqa: ASYNC110 - a check asks a foreign process
         await asyncio.sleep(POLL_S)
 
 

@@ -34,7 +34,8 @@ def listener_of(port: int) -> int | None:
     """The process that listens on `port`; None when there is none or it may not be seen."""
     with suppress(psutil.Error):
         for connection in psutil.net_connections(kind="tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr[1] == port:
+            listens = connection.status == psutil.CONN_LISTEN
+            if listens and connection.laddr and connection.laddr.port == port:
                 return connection.pid
     return None
 
