@@ -30,6 +30,8 @@ LOG_BYTES_MAX = 32 * 1024 * 1024
 """A log longer than this is set aside as `<name>.log.1` at the next start."""
 TAIL_LINES = 20
 TAIL_BYTES_MAX = 64 * 1024
+PRIVATE_UMASK = 0o077
+"""Keys and databases that a node writes are its owner's alone."""
 POLL_S = 0.03
 MARK = "COMMONHOLD_NODE"
 """Environment entry by which a node is found again when its pid file was never written."""
@@ -201,6 +203,7 @@ class NativeSupervisor:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=PRIVATE_UMASK,
             )
         try:
             self._remember(node.name, child.pid)

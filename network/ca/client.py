@@ -51,12 +51,7 @@ class CaClient:
         await self._http.__aenter__()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *raised: object) -> None:
         await self._http.__aexit__(*raised)
 
     async def info(self) -> CaInfo:

@@ -174,6 +174,6 @@ class CaServer:
             "cn": f"{name}.{self.org}",
             "keyrequest": {"algo": "ecdsa", "size": 256},
             "names": [{"O": self.org}],
-            "hosts": list(self.hosts),
+            "hosts": list(self.hosts) if name == TLS_CA_NAME else [f"{name}.{self.org}"],
             "ca": {"expiry": f"{self.root_age_h}h", "pathlength": 0, "pathlenzero": True},
         }
