@@ -5,6 +5,7 @@ import logging
 import time
 import traceback
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from chaincode.shim.contract import Contract
@@ -92,7 +93,9 @@ def describe(problem: BaseException) -> str:
     current: BaseException | None = problem
     while current is not None and len(chain) < 5:
         frames = traceback.extract_tb(current.__traceback__)[-4:]
-        place = " > ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames)
+        place = " > ".join(
+            f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames
+        )
         chain.append(f"{type(current).__name__} at {place}")
         current = current.__cause__ or current.__context__
     return ", caused by ".join(chain)

@@ -1,6 +1,6 @@
 """Fabric's chaincode messages: their types, their limits, and how the shim writes them.
 
-Source: fabric-protos `peer/chaincode_shim.proto`; the peer's side: Fabric `core/chaincode/handler.go`.
+Sources: fabric-protos `peer/chaincode_shim.proto`; for the peer Fabric `core/chaincode/handler.go`.
 """
 
 from dataclasses import dataclass

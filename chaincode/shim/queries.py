@@ -77,7 +77,7 @@ class Results(Generic[Item]):
             if self._next_request is None:
                 raise StopAsyncIteration
             await self._fetch(*self._next_request())
-        item = self._parse(self._batch[self._position].result_bytes)
+        item = self._parse(self._batch[self._position].resultBytes)
         self._position += 1
         return item
 
@@ -110,7 +110,7 @@ class Results(Generic[Item]):
         self._link.open_queries.pop(query_id, None)
         following = self._following
         if following is not None and self._query_records >= RESUME_FROM_RECORDS and self._batch:
-            last = self._parse(self._batch[-1].result_bytes)
+            last = self._parse(self._batch[-1].resultBytes)
             self._query_records = 0
             self._next_request = lambda: following(last)
 
@@ -154,7 +154,7 @@ async def range_page(
     payload = await link.request(GET_STATE_BY_RANGE, body)
     response = parsed(chaincode_shim_pb2.QueryResponse, payload)
     position = parsed(chaincode_shim_pb2.QueryResponseMetadata, response.metadata)
-    records = tuple(_record(result.result_bytes) for result in response.results)
+    records = tuple(_record(result.resultBytes) for result in response.results)
     return Page(records=records, bookmark=position.bookmark)
 
 

@@ -1,137 +1,169 @@
-"""An in-memory ledger with versions: transactions read a snapshot and commit or conflict."""
+"""The state of one channel as a peer keeps it: versions, history, metadata, private data, MVCC."""
 
-from collections.abc import AsyncIterator, Sequence
+import hashlib
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from chaincode.contract.contract import CommonholdContract, Outcome
+PUBLIC = ""
 
 
-class ReadConflict(Exception):
-    """The transaction read a key or range that changed before it committed (MVCC, phantom)."""
+class LedgerError(Exception):
+    """What a real ledger would refuse; a fake peer answers it as ERROR."""
+
+
+@dataclass
+class Entry:
+    value: bytes
+    version: int
+    metadata: dict[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Creator:
-    msp_id: str
-
-
-@dataclass(frozen=True)
-class Committed:
+class Change:
     tx_id: str
     timestamp_ms: int
     value: bytes | None
 
 
-@dataclass
 class FakeLedger:
-    """World state with history; every key's version is the number of writes to it."""
+    """Committed state. `read_fails` imitates a broken state database."""
 
-    channel_id: str = "fuzemen"
-    now_ms: int = 1_790_000_000_000
-    histories: dict[str, list[Committed]] = field(default_factory=dict)
-    events: list[tuple[str, str, bytes]] = field(default_factory=list)
-    transaction_count: int = 0
+    def __init__(self) -> None:
+        self.entries: dict[tuple[str, str], Entry] = {}
+        self.changes: dict[str, list[Change]] = {}
+        self.height = 0
+        self.read_fails = False
 
-    def value(self, key: str) -> bytes | None:
-        history = self.histories.get(key)
-        return history[-1].value if history else None
-
-    def state(self) -> dict[str, bytes]:
-        """All present pairs, sorted."""
-        present = ((key, self.value(key)) for key in sorted(self.histories))
-        return {key: value for key, value in present if value is not None}
-
-    def transaction(
-        self, msp_id: str, function: str, *args: bytes, now_ms: int | None = None
-    ) -> "FakeTransaction":
-        self.transaction_count += 1
-        return FakeTransaction(
-            ledger=self,
-            creator=Creator(msp_id),
-            function=function,
-            args=args,
-            tx_id=f"{self.transaction_count:064x}",
-            timestamp_ms=self.now_ms if now_ms is None else now_ms,
+    def range(self, collection: str, start: str, end: str) -> list[tuple[str, Entry]]:
+        """Keys in the byte order of UTF-8, which is also the order of Python's strings."""
+        return sorted(
+            (key, entry)
+            for (space, key), entry in self.entries.items()
+            if space == collection and key >= start and (not end or key < end)
         )
 
-    def contract(self) -> CommonholdContract:
-        """A contract whose endorser's clock is this ledger's."""
-        return CommonholdContract(lambda: self.now_ms)
+    def put(self, key: str, value: bytes, collection: str = PUBLIC) -> None:
+        """Commit one value, as a transaction of its own."""
+        simulation = Simulation(self, f"seed-{self.height}", 0)
+        simulation.put(collection, key, value)
+        assert simulation.commit()
 
-    async def submit(self, msp_id: str, function: str, *args: bytes) -> Outcome:
-        """Endorse and, when endorsed, commit at once."""
-        transaction = self.transaction(msp_id, function, *args)
-        outcome = await self.contract().answer(transaction)
-        if outcome.status < 400:
-            transaction.commit()
-        return outcome
-
-    async def evaluate(self, msp_id: str, function: str, *args: bytes) -> Outcome:
-        """Run and forget, as a query does."""
-        return await self.contract().answer(self.transaction(msp_id, function, *args))
+    def value(self, key: str, collection: str = PUBLIC) -> bytes | None:
+        entry = self.entries.get((collection, key))
+        return entry.value if entry else None
 
 
-@dataclass
-class FakeTransaction:
-    """One endorsed but not yet committed transaction; its reads do not see its own writes."""
+class Query:
+    """A query that hands out its results in batches; closed when they are exhausted."""
 
-    ledger: FakeLedger
-    creator: Creator
-    function: str
-    args: Sequence[bytes]
-    tx_id: str
-    timestamp_ms: int
-    reads: dict[str, int] = field(default_factory=dict)
-    ranges: list[tuple[str, str, list[tuple[str, int]]]] = field(default_factory=list)
-    writes: dict[str, bytes | None] = field(default_factory=dict)
-    event: tuple[str, bytes] | None = None
+    def __init__(self, results: Iterator[bytes]) -> None:
+        self._results = results
+        self._ahead = list(itertools.islice(results, 1))
 
-    @property
-    def channel_id(self) -> str:
-        return self.ledger.channel_id
+    def take(self, count: int) -> tuple[list[bytes], bool]:
+        batch = self._ahead + list(itertools.islice(self._results, count - len(self._ahead)))
+        self._ahead = list(itertools.islice(self._results, 1))
+        return batch, bool(self._ahead)
 
-    async def get(self, key: str) -> bytes | None:
-        self.reads[key] = self._version(key)
-        return self.ledger.value(key)
 
-    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
-        return [await self.get(key) for key in keys]
+class Simulation:
+    """One transaction's reads and writes, with the checks of Fabric's `tx_simulator.go`."""
 
-    def put(self, key: str, value: bytes) -> None:
-        self.writes[key] = value
+    def __init__(self, ledger: FakeLedger, tx_id: str, timestamp_ms: int) -> None:
+        self._ledger = ledger
+        self.tx_id = tx_id
+        self._timestamp_ms = timestamp_ms
+        self.reads: dict[tuple[str, str], int] = {}
+        self.ranges: list[tuple[str, str, str, list[tuple[str, int]]]] = []
+        self.writes: dict[tuple[str, str], bytes | None] = {}
+        self.metadata_writes: dict[tuple[str, str], dict[str, bytes]] = {}
+        self.purges: set[tuple[str, str]] = set()
+        self._is_read_only = False
 
-    def delete(self, key: str) -> None:
-        self.writes[key] = None
+    def get(self, collection: str, key: str) -> bytes:
+        if self._ledger.read_fails:
+            raise LedgerError("the state database is down")
+        entry = self._ledger.entries.get((collection, key))
+        self.reads[collection, key] = entry.version if entry else 0
+        return entry.value if entry else b""
 
-    async def scan(self, start: str, end: str) -> AsyncIterator[tuple[str, bytes]]:
-        self.ranges.append((start, end, self._versions(start, end)))
-        for key, value in self.ledger.state().items():
-            if start <= key < end:
-                yield key, value
+    def range(self, collection: str, start: str, end: str) -> list[tuple[str, bytes]]:
+        if collection != PUBLIC:
+            self.require_no_writes("Queries on pvt data")
+        found = self._ledger.range(collection, start, end)
+        versions = [(key, entry.version) for key, entry in found]
+        self.ranges.append((collection, start, end, versions))
+        return [(key, entry.value) for key, entry in found]
 
-    async def history(self, key: str) -> AsyncIterator[Committed]:
-        for item in reversed(self.ledger.histories.get(key, [])):
-            yield item
+    def require_no_writes(self, what: str) -> None:
+        if self.writes or self.metadata_writes:
+            raise LedgerError(f"{what} is supported only in a read-only transaction")
+        self._is_read_only = True
 
-    def set_event(self, name: str, payload: bytes) -> None:
-        assert self.event is None, "one event per transaction"
-        self.event = (name, payload)
+    def hash(self, collection: str, key: str) -> bytes:
+        value = self.get(collection, key)
+        return hashlib.sha256(value).digest() if value else b""
 
-    def commit(self) -> None:
-        """Apply the writes, or raise ReadConflict as a peer's validation would."""
-        if any(self._version(key) != version for key, version in self.reads.items()):
-            raise ReadConflict
-        if any(self._versions(start, end) != seen for start, end, seen in self.ranges):
-            raise ReadConflict
-        for key, value in self.writes.items():
-            item = Committed(self.tx_id, self.timestamp_ms, value)
-            self.ledger.histories.setdefault(key, []).append(item)
-        if self.event is not None:
-            self.ledger.events.append((self.tx_id, *self.event))
+    def metadata(self, collection: str, key: str) -> dict[str, bytes]:
+        entry = self._ledger.entries.get((collection, key))
+        return entry.metadata if entry else {}
 
-    def _version(self, key: str) -> int:
-        return len(self.ledger.histories.get(key, []))
+    def history(self, key: str) -> list[Change]:
+        return self._ledger.changes.get(key, [])[::-1]
 
-    def _versions(self, start: str, end: str) -> list[tuple[str, int]]:
-        present = self.ledger.state()
-        return [(key, self._version(key)) for key in present if start <= key < end]
+    def put(self, collection: str, key: str, value: bytes) -> None:
+        self._require_writable(key)
+        self.writes[collection, key] = value or None
+
+    def delete(self, collection: str, key: str) -> None:
+        self._require_writable(key)
+        self.writes[collection, key] = None
+
+    def purge(self, collection: str, key: str) -> None:
+        if collection == PUBLIC:
+            raise LedgerError("only applicable for private data")
+        self.delete(collection, key)
+        self.purges.add((collection, key))
+
+    def put_metadata(self, collection: str, key: str, name: str, value: bytes) -> None:
+        self._require_writable(key)
+        self.metadata_writes.setdefault((collection, key), {})[name] = value
+
+    def commit(self) -> bool:
+        """Apply the writes if nothing read has changed since; return whether that was so."""
+        if not self._is_current():
+            return False
+        self._ledger.height += 1
+        for place, value in self.writes.items():
+            self._apply(place, value)
+        for place, metadata in self.metadata_writes.items():
+            if entry := self._ledger.entries.get(place):
+                entry.metadata |= metadata
+        return True
+
+    def _apply(self, place: tuple[str, str], value: bytes | None) -> None:
+        old = self._ledger.entries.pop(place, None)
+        if value is not None:
+            metadata = old.metadata if old else {}
+            self._ledger.entries[place] = Entry(value, self._ledger.height, metadata)
+        if place[0] == PUBLIC:
+            change = Change(self.tx_id, self._timestamp_ms, value)
+            self._ledger.changes.setdefault(place[1], []).append(change)
+
+    def _is_current(self) -> bool:
+        entries = self._ledger.entries
+        reads = all(
+            (entries[place].version if place in entries else 0) == version
+            for place, version in self.reads.items()
+        )
+        return reads and all(
+            versions == [(key, entry.version) for key, entry in self._ledger.range(*bounds)]
+            for *bounds, versions in self.ranges
+        )
+
+    def _require_writable(self, key: str) -> None:
+        if self._is_read_only:
+            raise LedgerError("Transaction has already performed a query. Writes are not allowed")
+        if not key:
+            raise LedgerError("a key is empty")
