@@ -1,7 +1,7 @@
 """What every ledger record is made of: strict structs and the few primitive types."""
 
 from enum import StrEnum
-from typing import Annotated, dataclass_transform
+from typing import Annotated, Any, TypeVar, dataclass_transform
 
 import msgspec
 
@@ -35,6 +35,14 @@ class Record(
     forbid_unknown_fields=True,
 ):
     """A value on the ledger, or in a request: immutable, complete, nothing unknown in it."""
+
+
+_R = TypeVar("_R", bound=Record)
+
+
+def changed(record: _R, **fields: Any) -> _R:
+    """A copy of the record with some fields changed."""
+    return msgspec.structs.replace(record, **fields)
 
 
 class Org(StrEnum):
