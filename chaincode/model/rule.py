@@ -181,10 +181,14 @@ class Passing(Record):
 
 
 class SecondCall(Record):
-    """A repeat of an inquorate vote, not earlier than `after_ms`, with its own turnout."""
+    """A repeat of an inquorate vote, not earlier than `after_ms`, with its own turnout.
+
+    `passing` replaces the rule's own; None keeps it.
+    """
 
     after_ms: Count
     turnout: Turnout
+    passing: Passing | None = None
     once: bool = True
 
 

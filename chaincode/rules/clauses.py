@@ -14,6 +14,7 @@ from chaincode.model.rule import (
     Op,
     Option,
     PassClause,
+    Passing,
     Turnout,
     TurnoutClause,
 )
@@ -69,12 +70,12 @@ def turnout_results(
 
 
 def passing_results(
-    rule: DecisionRule, tally: Tally, totals: Weights, option: str = Option.FOR
+    passing: Passing, tally: Tally, totals: Weights, option: str = Option.FOR
 ) -> tuple[ClauseResult, ...]:
     """Each pass clause for one option: FOR of a decision, a candidate, one of several."""
     return tuple(
         _result(clause, str(option), _counted(tally, clause, option), _base(tally, totals, clause))
-        for clause in rule.passing.clauses
+        for clause in passing.clauses
     )
 
 

@@ -16,6 +16,7 @@ from chaincode.model.rule import (
     Measure,
     Option,
     PassClause,
+    Passing,
     Turnout,
     TurnoutClause,
 )
@@ -31,8 +32,14 @@ STAYS_AWAY = "does not take part"
 ANSWERS = (Option.FOR, Option.AGAINST, Option.ABSTAIN, UNDECIDED_HEAD, STAYS_AWAY)
 
 
-def is_final(rule: DecisionRule, turnout: Turnout, tally: Tally, totals: Weights) -> bool:
-    """Whether no completion of the tally can change the outcome."""
+def is_final(
+    rule: DecisionRule, turnout: Turnout, passing: Passing, tally: Tally, totals: Weights
+) -> bool:
+    """Whether no completion of the tally can change the outcome under these clauses.
+
+    A tally with nothing open is final. Of elections, choices and ratings an open tally is final
+    only when the turnout can no longer be reached.
+    """
     if tally.not_returned.lots == 0:
         return True
     quorate = _together(
@@ -42,7 +49,6 @@ def is_final(rule: DecisionRule, turnout: Turnout, tally: Tally, totals: Weights
         return True
     if rule.ballot.kind is not BallotKind.DECISION:
         return False
-    passing = rule.passing
     passed = _together(
         passing.combine, [_pass_verdict(rule, c, tally, totals) for c in passing.clauses]
     )

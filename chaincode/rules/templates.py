@@ -4,7 +4,9 @@ A rule that contradicts itself, or that nothing or everything could meet, is ref
 counting and deciding need not ask again.
 """
 
+from collections.abc import Mapping
 from datetime import date
+from typing import Final
 
 from chaincode.errors import RuleForbids
 from chaincode.model.procedure import Authority, ProxyTerms, Secrecy, Times
@@ -19,6 +21,7 @@ from chaincode.model.rule import (
     Op,
     Option,
     PassClause,
+    Passing,
     RankBy,
     Ranking,
     TieBreak,
@@ -26,7 +29,7 @@ from chaincode.model.rule import (
     TurnoutClause,
 )
 
-FIXED_OPTIONS: dict[BallotKind, tuple[str, ...]] = {
+FIXED_OPTIONS: Final[Mapping[BallotKind, tuple[str, ...]]] = {
     BallotKind.DECISION: (Option.FOR, Option.AGAINST, Option.ABSTAIN),
     BallotKind.ELECTION: (Option.NONE_OF_THESE, Option.ABSTAIN),
     BallotKind.CHOICE: (Option.NONE_OF_THESE, Option.ABSTAIN),
@@ -47,7 +50,7 @@ def validate_rule(rule: DecisionRule) -> None:
     _validate_measures(rule)
     _validate_turnout(rule, rule.turnout)
     _validate_second_call(rule)
-    _validate_passing(rule)
+    _validate_passing(rule, rule.passing)
     _validate_ballot(rule.ballot)
     _validate_rankings(rule)
     _validate_follow_majority(rule)
@@ -130,10 +133,11 @@ def _validate_second_call(rule: DecisionRule) -> None:
     _require(bool(rule.turnout.clauses), "rule/second-call-without-turnout", rule=rule.id)
     _require(rule.second_call.after_ms > 0, "rule/second-call-without-delay", rule=rule.id)
     _validate_turnout(rule, rule.second_call.turnout)
+    _validate_passing(rule, rule.second_call.passing or rule.passing)
 
 
-def _validate_passing(rule: DecisionRule) -> None:
-    clauses = rule.passing.clauses
+def _validate_passing(rule: DecisionRule, passing: Passing) -> None:
+    clauses = passing.clauses
     if rule.ballot.kind is BallotKind.RATING:
         _require(not clauses, "rule/passing-not-for-kind", kind=rule.ballot.kind.value)
         return
