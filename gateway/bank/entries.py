@@ -93,9 +93,8 @@ class Reader:
             self.refuse("status", f"{path}/Sts", "not booked")
         amount_fen = self.fen(item.amt, f"{path}/Amt")
         direction = _DIRECTIONS[item.cdt_dbt_ind.value]
-        reference = item.acct_svcr_ref or item.ntry_ref
         entry = Entry(
-            entry_ref=self.identifier(reference, f"{path}/AcctSvcrRef"),
+            entry_ref=self.identifier(item.acct_svcr_ref, f"{path}/AcctSvcrRef"),
             amount_fen=amount_fen,
             direction=direction,
             booked_on=self.day(item.bookg_dt, f"{path}/BookgDt"),

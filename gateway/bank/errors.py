@@ -1,11 +1,11 @@
 """Typed errors of the bank's side, and the one table of their codes (README.md lists the same).
 
     BankError
-    +- MessageRefused      a message from the bank that we do not believe
-    +- OrderRefused        an order that we do not send
+    +- MessageRefused     a message from the bank that we do not believe
+    +- OrderRefused       an order that we do not send
     +- TransportError     the bank could not be reached, or broke the protocol
-    +- AdapterBusyError         another process already works on this journal or folder
-    +- JournalError        the journal on disk is of another version
+    +- AdapterBusyError   another process already works on this journal or folder
+    +- JournalError       the journal on disk is of another version
 
 Codes are stable: programs and people look them up.
 """
@@ -48,7 +48,7 @@ REFUSAL_CODES: dict[str, str] = {
     "camt.053/details": "the parts of a batch entry do not add up to it",
     "camt.053/duplicate": "one entry, statement or sequence number twice in one message",
     "camt.053/pages": "a page of a longer statement, which is not taken in parts",
-    "camt.053/entry-changed": "an entry already on another statement",
+    "camt.053/entry-repeated": "an entry that is already on another statement",
     "camt.053/balance-missing": "not exactly one opening and one closing booked balance",
     "camt.053/balance": "opening balance + entries is not the closing balance",
     "camt.053/summary": "the totals in the statement differ from its entries",
@@ -89,11 +89,11 @@ class _RefusalError(BankError):
         self.details = details
 
 
-class MessageRefused(_RefusalError):
+class MessageRefused(_RefusalError):  # noqa: N818 - says what happened
     """A message from the bank is refused whole: nothing in it was taken."""
 
 
-class OrderRefused(_RefusalError):
+class OrderRefused(_RefusalError):  # noqa: N818 - says what happened
     """An order is not sent, and neither are the others of the same call."""
 
 

@@ -1,8 +1,8 @@
 """What is said to the bank and what it says, as frozen records: money in integer fen.
 
 `PaymentOrder` goes out. `OrderStatus`, `EntryNotice`, `Statement` and `RefusedMessage` come in,
-each wrapped in a `BankEvent` that stays pending until it is acknowledged. Names and remittance texts
-are personal data: they are carried, never logged.
+each wrapped in a `BankEvent` that stays pending until it is acknowledged. Names and remittance
+texts are personal data: they are carried, never logged.
 """
 
 from __future__ import annotations
