@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 from network.ca import answers
 from network.ca.errors import (
     ALREADY_REVOKED,
+    IDENTITY_UNKNOWN,
     AlreadyRegistered,
     CaOutcomeUnknown,
     CaRefused,
@@ -126,10 +127,10 @@ class CaClient:
         """
         try:
             await self.register(registrar, registration)
-        except (AlreadyRegistered, CaOutcomeUnknown) as doubt:
+        except (AlreadyRegistered, CaOutcomeUnknown):
             known = await self._find(registrar, registration.enrollment_id)
             if known is None:
-                raise doubt from None
+                return await self.register(registrar, registration)
             _require_alike(known, registration)
             await self.set_secret(registrar, registration.enrollment_id, registration.secret)
 
@@ -174,7 +175,7 @@ class CaClient:
         return answers.read_identities(result)
 
     async def identity(self, registrar: Credential, enrollment_id: str) -> RegisteredIdentity:
-        """One identity. Raises CaRefused when there is none (the CA has no code of its own)."""
+        """One identity. Raises CaRefused with code 63 when there is none."""
         path = f"identities/{quote(enrollment_id, safe='')}"
         result = await self._call("GET", path, None, _signed(registrar), repeatable=True)
         return answers.read_identity(result)
@@ -188,8 +189,12 @@ class CaClient:
         await self._call("DELETE", path, None, _signed(registrar), repeatable=False)
 
     async def _find(self, registrar: Credential, enrollment_id: str) -> RegisteredIdentity | None:
-        known = await self.identities(registrar)
-        return next((entry for entry in known if entry.enrollment_id == enrollment_id), None)
+        try:
+            return await self.identity(registrar, enrollment_id)
+        except CaRefused as refusal:
+            if refusal.code != IDENTITY_UNKNOWN:
+                raise
+            return None
 
     async def _call(
         self,

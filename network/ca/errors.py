@@ -11,6 +11,7 @@ IdentityDiffers       an identity of this id exists with another type, attribute
 """
 
 DUPLICATE_IDENTITY = 74
+IDENTITY_UNKNOWN = 63
 ALREADY_REVOKED = 66
 AUTHENTICATION_FAILED = 20
 AUTHORIZATION_FAILED = 71

@@ -7,8 +7,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-COMMON_NAME_LENGTH_MAX = 64
-"""Characters of a common name (RFC 5280, ub-common-name)."""
+from network.ca.model import ID_LENGTH_MAX
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:
@@ -40,8 +39,8 @@ def signing_request(
 
     Raises ValueError for a name that no certificate can carry.
     """
-    if not 0 < len(common_name) <= COMMON_NAME_LENGTH_MAX:
-        raise ValueError(f"a common name has 1 to {COMMON_NAME_LENGTH_MAX} characters")
+    if not 0 < len(common_name) <= ID_LENGTH_MAX:
+        raise ValueError(f"a common name has 1 to {ID_LENGTH_MAX} characters")
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
     if hosts:

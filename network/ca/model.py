@@ -7,6 +7,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 UNLIMITED = -1
 """Enrolments without limit."""
+ID_LENGTH_MAX = 64
+"""Characters of an enrolment id: it becomes a common name (RFC 5280, ub-common-name)."""
 
 
 class Role(StrEnum):
@@ -56,6 +58,11 @@ class Registration:
     attributes: tuple[Attribute, ...] = ()
     enrollments_max: int = UNLIMITED
     """How often the secret may be used."""
+
+    def __post_init__(self) -> None:
+        """Refuse ids that the CA would take but could never find or enrol again."""
+        if not 0 < len(self.enrollment_id) <= ID_LENGTH_MAX or set(self.enrollment_id) & set("/:"):
+            raise ValueError(f"an id has 1 to {ID_LENGTH_MAX} characters and neither / nor :")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
