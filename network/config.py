@@ -89,8 +89,9 @@ _TIMING = Record(
         "transaction": Key(duration("1s", "10m"), "30s"),
         "time_window": Key(duration("10s", "15m"), "2m"),
         "gossip_reconnect": Key(duration("100ms", "10m"), "1s"),
-        "gossip_alive": Key(Auto(duration("100ms", "10m")), "auto"),
-        "gossip_state": Key(Auto(duration("100ms", "10m")), "auto"),
+        "gossip_alive": Key(duration("100ms", "10m"), "1s"),
+        "gossip_publish": Key(duration("100ms", "10m"), "250ms"),
+        "gossip_request": Key(Auto(duration("100ms", "10m")), "auto"),
         "deliver_backoff": Key(duration("1s", "1h"), "5s"),
         "censorship": Key(duration("1s", "10m"), "30s"),
     }
@@ -190,14 +191,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """Waits and intervals in ms; a gossip interval of None follows the number of channels."""
+    """Waits and intervals in ms; gossip_request of None follows the number of channels."""
 
     ready: int
     transaction: int
     time_window: int
     gossip_reconnect: int
-    gossip_alive: int | None
-    gossip_state: int | None
+    gossip_alive: int
+    gossip_publish: int
+    gossip_request: int | None
     deliver_backoff: int
     censorship: int
 

@@ -10,7 +10,6 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import (
@@ -18,7 +17,6 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     encode_dss_signature,
 )
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from fabric_protos.common import common_pb2
 from fabric_protos.msp import identities_pb2
 from fabric_protos.orderer import ab_pb2
@@ -31,7 +29,7 @@ _NONCE_BYTES = 24
 _HTTP_OK = 200
 
 
-class Mismatch(Exception):
+class MismatchError(Exception):
     """The endorsers did not answer with the same bytes."""
 
 
@@ -42,14 +40,6 @@ class Signer:
     msp_id: str
     certificate: bytes
     key: EllipticCurvePrivateKey
-
-    @classmethod
-    def from_files(cls, msp_id: str, certificate: Path, key: Path) -> Signer:
-        """Reads PEM files; raises OSError, or ValueError when they hold no P-256 key."""
-        loaded = load_pem_private_key(key.read_bytes(), None)
-        if not isinstance(loaded, EllipticCurvePrivateKey):
-            raise ValueError(f"{key.name} is not an elliptic curve key")
-        return cls(msp_id, certificate.read_bytes(), loaded)
 
     @property
     def creator(self) -> bytes:
@@ -106,9 +96,9 @@ def build_transaction(
     proposal: Proposal,
     responses: Sequence[proposal_response_pb2.ProposalResponse],
 ) -> common_pb2.Envelope:
-    """The transaction of endorsed responses. Raises Mismatch unless all answered alike."""
+    """The transaction of endorsed responses. Raises MismatchError unless all answered alike."""
     if len({response.payload for response in responses}) != 1:
-        raise Mismatch("the endorsing peers gave different answers")
+        raise MismatchError("the endorsing peers gave different answers")
     action = transaction_pb2.ChaincodeActionPayload(
         chaincode_proposal_payload=proposal.content.payload,
         action=transaction_pb2.ChaincodeEndorsedAction(
@@ -139,9 +129,9 @@ def build_seek(signer: Signer, channel: str) -> common_pb2.Envelope:
     return _envelope(signer, header, seek.SerializeToString())
 
 
-def is_endorsed(response: proposal_response_pb2.ProposalResponse) -> bool:
-    """Whether a peer endorsed the proposal."""
-    return response.response.status == _HTTP_OK and bool(response.endorsement.signature)
+def is_success(response: proposal_response_pb2.ProposalResponse) -> bool:
+    """Whether the chaincode answered 200; on a channel such an answer carries an endorsement."""
+    return bool(response.response.status == _HTTP_OK)
 
 
 def _channel_header(kind: int, channel: str, tx_id: str, extension: bytes) -> bytes:

@@ -25,7 +25,7 @@ from fabric_protos.peer import (
     transaction_pb2,
 )
 
-from network.envelopes import Proposal, Signer, build_seek, build_transaction, is_endorsed
+from network.envelopes import Proposal, Signer, build_seek, build_transaction, is_success
 
 MESSAGE_BYTES_MAX = 100 << 20
 BROADCAST_TRIES = 20
@@ -45,7 +45,7 @@ class Endpoint:
     tls_roots: bytes
 
 
-class CallFailed(Exception):
+class CallFailed(Exception):  # noqa: N818 - named by what happened
     """A node refused a call or could not be reached; `reason` is its own words."""
 
     def __init__(self, node: str, reason: str) -> None:
@@ -54,7 +54,7 @@ class CallFailed(Exception):
         self.reason = reason
 
 
-class NotCommitted(Exception):
+class NotCommitted(Exception):  # noqa: N818 - named by what happened
     """A transaction was ordered and found invalid; `code` is Fabric's validation code."""
 
     def __init__(self, tx_id: str, code: str) -> None:
@@ -91,7 +91,8 @@ class Client:
     ) -> None:
         await asyncio.gather(*(channel.close() for channel in self._channels.values()))
 
-    def _channel(self, endpoint: Endpoint) -> grpc.aio.Channel:
+    def channel(self, endpoint: Endpoint) -> grpc.aio.Channel:
+        """The connection to a node, made at the first call."""
         if endpoint.address not in self._channels:
             credentials = grpc.ssl_channel_credentials(endpoint.tls_roots)
             self._channels[endpoint.address] = grpc.aio.secure_channel(
@@ -103,7 +104,7 @@ class Client:
         """Makes a TLS connection. Raises CallFailed when there is none within the timeout."""
         try:
             async with asyncio.timeout(self.timeout_s):
-                await self._channel(endpoint).channel_ready()
+                await self.channel(endpoint).channel_ready()
         except TimeoutError as error:
             raise CallFailed(endpoint.node, f"no TLS connection to {endpoint.address}") from error
 
@@ -111,14 +112,14 @@ class Client:
         self, endpoint: Endpoint, signed: proposal_pb2.SignedProposal
     ) -> proposal_response_pb2.ProposalResponse:
         """One peer's endorsement. Raises CallFailed with the peer's words when it refuses."""
-        stub = peer_pb2_grpc.EndorserStub(self._channel(endpoint))
+        stub = peer_pb2_grpc.EndorserStub(self.channel(endpoint))
         try:
             response = await stub.ProcessProposal(
                 signed, timeout=self.timeout_s, wait_for_ready=True
             )
         except grpc.aio.AioRpcError as error:
             raise CallFailed(endpoint.node, error.details() or str(error.code())) from error
-        if not is_endorsed(response):
+        if not is_success(response):
             raise CallFailed(endpoint.node, response.response.message)
         return response
 
@@ -164,7 +165,7 @@ class Client:
 
     async def _send(self, orderer: Endpoint, envelope: common_pb2.Envelope) -> str:
         """The orderer's refusal, or an empty string when it took the envelope."""
-        call = ab_pb2_grpc.AtomicBroadcastStub(self._channel(orderer)).Broadcast(
+        call = ab_pb2_grpc.AtomicBroadcastStub(self.channel(orderer)).Broadcast(
             timeout=self.timeout_s
         )
         try:
@@ -185,7 +186,7 @@ class Client:
         self, peer: Endpoint, signer: Signer, channel: str
     ) -> AsyncIterator[grpc.aio.StreamStreamCall[common_pb2.Envelope, events_pb2.DeliverResponse]]:
         """A stream of the peer's filtered blocks that is already flowing when this answers."""
-        call = events_pb2_grpc.DeliverStub(self._channel(peer)).DeliverFiltered(
+        call = events_pb2_grpc.DeliverStub(self.channel(peer)).DeliverFiltered(
             timeout=self.timeout_s
         )
         try:
@@ -205,7 +206,7 @@ class Client:
 async def _committed(
     watch: grpc.aio.StreamStreamCall[common_pb2.Envelope, events_pb2.DeliverResponse], tx_id: str
 ) -> None:
-    async for response in watch:
+    while isinstance(response := await watch.read(), events_pb2.DeliverResponse):
         for tx in response.filtered_block.filtered_transactions:
             if tx.txid != tx_id:
                 continue

@@ -1,0 +1,148 @@
+"""The network's verbs of the `commonhold` command: arguments in, text and an exit code out."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from network.build import BuildError
+from network.config import MODULES
+from network.home import Network, open_network
+from network.nodes import NativeSupervisor, NodeError
+from network.schema import ConfigErrors
+from network.state import HomeError
+from network.steps import StepFailed
+from network.up import add_community, bring_down, bring_up, upgrade_chaincode
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_BAD_INPUT = 2
+DEFAULT_FILE = Path(__file__).parent / "network.yaml"
+
+Verb = Callable[[argparse.Namespace, Console], Awaitable[int]]
+
+
+def add_verbs(parser: argparse.ArgumentParser) -> None:
+    """Adds the network's options and verbs to the command's parser."""
+    parser.add_argument("--config", type=Path, default=DEFAULT_FILE, help="the network's YAML")
+    parser.add_argument("--home", type=Path, help="its data (default .commonhold/<name>)")
+    verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
+    _verb(verbs, "up", _up, "start the network, or what is missing of it")
+    down = _verb(verbs, "down", _down, "stop every node; ledgers stay")
+    down.add_argument("--wipe", action="store_true", help="also delete all its data")
+    logs = _verb(verbs, "logs", _logs, "the last log lines of a node")
+    logs.add_argument("node", help="as `status` names it, e.g. peer0.bank")
+    logs.add_argument("--lines", type=int, default=200)
+    _nested(verbs)
+
+
+def _nested(verbs: Any) -> None:
+    community = verbs.add_parser("community", help="communities of a running network")
+    actions = community.add_subparsers(required=True, metavar="ACTION")
+    add = _verb(actions, "add", _community_add, "a new channel for a community")
+    add.add_argument("id", help="the community, and its channel's name")
+    add.add_argument("--modules", default=",".join(MODULES), help="comma-separated")
+    chaincode = verbs.add_parser("chaincode", help="the rules that all orgs run")
+    actions = chaincode.add_subparsers(required=True, metavar="ACTION")
+    _verb(actions, "upgrade", _chaincode_upgrade, "move every channel to the YAML's version")
+
+
+def _verb(verbs: Any, name: str, run: Verb, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Runs a verb; answers 0, 1 when a step failed, 2 for bad input."""
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    try:
+        return asyncio.run(_interruptible(args.run(args, console)))
+    except ConfigErrors as error:
+        errors.print(f"{len(error.findings)} finding(s) in the configuration:")
+        for finding in error.findings:
+            errors.print(f"  {finding}")
+        return EXIT_BAD_INPUT
+    except HomeError as error:
+        errors.print(str(error))
+        return EXIT_BAD_INPUT
+    except StepFailed as error:
+        _report_failure(error, errors)
+    except (BuildError, NodeError, OSError) as error:
+        errors.print(str(error))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        errors.print("stopped; run the same command again to go on")
+    return EXIT_FAILED
+
+
+def _report_failure(error: StepFailed, errors: Console) -> None:
+    errors.print(f"{error.node}: {error.reason}\n  while at: {error.step}")
+    if error.tail:
+        errors.print(f"  last log lines of {error.node}:")
+        for line in error.tail:
+            errors.print(f"    {line}")
+
+
+async def _interruptible(verb: Coroutine[Any, Any, int]) -> int:
+    """A SIGTERM ends a verb as Ctrl-C does: it may clean up."""
+    task = asyncio.ensure_future(verb)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
+
+
+def _open(args: argparse.Namespace) -> Network:
+    return open_network(args.config, args.home)
+
+
+async def _up(args: argparse.Namespace, console: Console) -> int:
+    network = _open(args)
+    outcome = await bring_up(network, console)
+    what = f"{len(outcome.changed)} steps" if outcome.changed else "nothing to do"
+    console.print(f"{network.config.name} is up ({what}); data in {network.home}")
+    return EXIT_OK
+
+
+async def _down(args: argparse.Namespace, console: Console) -> int:
+    network = _open(args)
+    stopped = await bring_down(network, wipe=args.wipe)
+    wiped = "; its data is deleted" if args.wipe else ""
+    console.print(f"{network.config.name} is down ({len(stopped)} nodes stopped){wiped}")
+    return EXIT_OK
+
+
+async def _logs(args: argparse.Namespace, console: Console) -> int:
+    network = _open(args)
+    if args.node not in network.founded().ports:
+        known = ", ".join(network.founded().ports)
+        raise HomeError(f"there is no node {args.node} (known: {known})")
+    for line in NativeSupervisor(network.home).tail(args.node, args.lines):
+        sys.stdout.write(f"{line}\n")
+    return EXIT_OK
+
+
+async def _community_add(args: argparse.Namespace, console: Console) -> int:
+    channel = {
+        "name": args.id,
+        "communities": [args.id],
+        "modules": [word for word in args.modules.split(",") if word],
+    }
+    await add_community(_open(args), channel, console)
+    console.print(f"{args.id} has its channel on every node")
+    return EXIT_OK
+
+
+async def _chaincode_upgrade(args: argparse.Namespace, console: Console) -> int:
+    network = _open(args)
+    outcome = await upgrade_chaincode(network, console)
+    version = network.config.chaincode.version
+    state = "moved to" if outcome.changed else "already at"
+    console.print(f"every channel is {state} {network.config.chaincode.name} {version}")
+    return EXIT_OK

@@ -1,0 +1,89 @@
+"""A configuration file and its home folder, read together: what `commonhold` works on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from network.config import NetworkConfig, load
+from network.portplan import plan_ports
+from network.schema import ConfigErrors, Finding
+from network.state import HomeError, State, founding_facts, read_state, write_state
+from network.topology import Topology, extend
+
+HOMES = Path(".commonhold")
+
+
+@dataclass(slots=True)
+class Network:
+    """A checked configuration with what its home remembers; `state` is None before `up`."""
+
+    file: Path
+    home: Path
+    config: NetworkConfig
+    state: State | None
+
+    def founded(self) -> State:
+        """The recorded state. Raises HomeError before the first `up`."""
+        if self.state is None:
+            raise HomeError(f"there is no network in {self.home} yet: run `commonhold up` first")
+        return self.state
+
+    def topology(self) -> Topology:
+        """The network as recorded, with the chaincode version that runs."""
+        state = self.founded()
+        return extend(self.config, self.home, state.version, state.ports)
+
+    def prepare(self) -> Topology:
+        """Gives every node its ports and records that before anything is started."""
+        version = self.state.version if self.state else self.config.chaincode.version
+        recorded = self.state.ports if self.state else {}
+        ports = plan_ports(self.config, version, recorded)
+        added = self.state.added if self.state else []
+        self.state = State(version, founding_facts(self.config), ports, added)
+        write_state(self.home, self.state)
+        return self.topology()
+
+    def record_channel(self, channel: dict[str, Any]) -> None:
+        """Remembers a channel that the YAML does not name. Raises ConfigErrors."""
+        state = self.founded()
+        added = [*state.added, channel]
+        self.config = load(self.file, tuple(added))
+        state.added = added
+        write_state(self.home, state)
+
+
+def open_network(file: Path, home: Path | None) -> Network:
+    """Reads and checks the configuration and its home.
+
+    Raises ConfigErrors with every finding, also for what a founded network cannot change.
+    """
+    config = load(file)
+    home = (home or HOMES / config.name).resolve()
+    state = read_state(home)
+    if state is not None:
+        config = load(file, tuple(state.added))
+        _require_same_founding(config, state)
+    return Network(file, home, config, state)
+
+
+def _require_same_founding(config: NetworkConfig, state: State) -> None:
+    wanted = founding_facts(config)
+    findings = [
+        Finding(path, f"cannot change on a founded network (it is {was!r})")
+        for path, was, now in _differences("", state.founded, wanted)
+        if was != now
+    ]
+    if findings:
+        raise ConfigErrors(findings)
+
+
+def _differences(path: str, was: object, now: object) -> list[tuple[str, object, object]]:
+    if not isinstance(was, dict) or not isinstance(now, dict):
+        return [(path, was, now)]
+    found = []
+    for key in {**was, **now}:
+        where = f"{path}.{key}" if path else str(key)
+        found += _differences(where, was.get(key), now.get(key))
+    return found

@@ -1,0 +1,128 @@
+"""Topology -> the text of every configuration file. Pure: the caller writes what this answers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from string import Template
+
+from network.places import NodeFiles
+from network.topology import Node, Org, Topology
+
+TEMPLATES = Path(__file__).parent / "templates"
+BUILDER = Path(__file__).parent / "builder"
+_EXPIRATION_FACTOR = 5
+_PULL_MS_MIN = 4_000
+_REQUEST_MS_MIN = 1_000
+_REQUEST_MS_MAX = 20_000
+_REQUEST_MS_PER_CHANNEL = 200
+
+
+def gossip_request_ms(topology: Topology) -> int:
+    """How often a peer asks others for their state, per channel: rarer with more channels.
+
+    The cost of asking grows with the channels, while news travels by publishing anyway.
+    """
+    if topology.config.timing.gossip_request is not None:
+        return topology.config.timing.gossip_request
+    wanted = _REQUEST_MS_PER_CHANNEL * len(topology.config.channels)
+    return max(_REQUEST_MS_MIN, min(wanted, _REQUEST_MS_MAX))
+
+
+def core_yaml(topology: Topology, node: Node) -> str:
+    """A peer's core.yaml."""
+    config, org = topology.config, topology.orgs[node.org]
+    request = gossip_request_ms(topology)
+    return _fill(
+        "core.yaml",
+        {
+            **_common(topology, node),
+            "name": node.name,
+            "network": config.name,
+            "listen": node.address(),
+            "chaincode_listen": node.address("chaincode"),
+            "bootstrap": _bootstrap(org, node),
+            "snapshots": str(node.folder / "data" / "snapshots"),
+            "builder": str(BUILDER.resolve()),
+            "gossip_request": _ms(request),
+            "gossip_pull": _ms(max(request, _PULL_MS_MIN)),
+            "gossip_publish": _ms(config.timing.gossip_publish),
+            "gossip_alive": _ms(config.timing.gossip_alive),
+            "gossip_expiration": _ms(config.timing.gossip_alive * _EXPIRATION_FACTOR),
+            "gossip_reconnect": _ms(config.timing.gossip_reconnect),
+            "time_window": _ms(config.timing.time_window),
+            "deliver_backoff": _ms(config.timing.deliver_backoff),
+            "censorship": _ms(config.timing.censorship),
+            "start_timeout": _ms(config.chaincode.start_timeout),
+            "execute_timeout": _ms(config.chaincode.execute_timeout),
+            "endorser_requests": config.limits.endorser_requests,
+            "deliver_requests": config.limits.deliver_requests,
+            "gateway_requests": config.limits.gateway_requests,
+            "query_records": config.limits.query_records,
+        },
+    )
+
+
+def orderer_yaml(topology: Topology, node: Node) -> str:
+    """An orderer's orderer.yaml."""
+    consensus = node.folder / "data" / "consensus"
+    return _fill(
+        "orderer.yaml",
+        {
+            **_common(topology, node),
+            "host": node.host,
+            "port": node.ports["listen"],
+            "admin": node.address("admin"),
+            "wal": str(consensus / "wal"),
+            "snapshots": str(consensus / "snapshots"),
+        },
+    )
+
+
+def connection_json(service: Node, peer: Node) -> str:
+    """How a peer reaches its chaincode service, with TLS both ways; holds the peer's TLS key.
+
+    The root is the org's TLS CA, so the service's certificate can change under it.
+    """
+    files = NodeFiles(peer.folder)
+    root = files.tls_root.read_text()
+    return json.dumps(
+        {
+            "address": service.address(),
+            "dial_timeout": "5s",
+            "tls_required": True,
+            "client_auth_required": True,
+            "client_key": files.tls_key.read_text(),
+            "client_cert": files.tls_certificate.read_text(),
+            "root_cert": root,
+        }
+    )
+
+
+def _common(topology: Topology, node: Node) -> dict[str, str | int]:
+    files = NodeFiles(node.folder)
+    return {
+        "msp": str(files.msp),
+        "msp_id": topology.orgs[node.org].msp_id,
+        "tls_cert": str(files.tls_certificate),
+        "tls_key": str(files.tls_key),
+        "tls_root": str(files.tls_root),
+        "data": str(node.folder / "data"),
+        "operations": node.address("operations"),
+        "message_bytes": topology.config.limits.message_bytes,
+    }
+
+
+def _bootstrap(org: Org, node: Node) -> str:
+    """Where gossip begins within the org: its other peers, or the peer itself when alone."""
+    others = [peer.address() for peer in org.peers if peer is not node]
+    return " ".join(others or [node.address()])
+
+
+def _fill(name: str, values: dict[str, str | int]) -> str:
+    template = Template((TEMPLATES / name).read_text("utf-8"))
+    return template.substitute({key: json.dumps(value) for key, value in values.items()})
+
+
+def _ms(value: int) -> str:
+    return f"{value}ms"

@@ -1,0 +1,17 @@
+"""The `commonhold` command: hands each verb to its package, which answers an exit code."""
+
+import argparse
+import sys
+
+from network import commands
+
+
+def main() -> int:
+    """Runs one verb; answers 0, 1 when a step failed, 2 for bad input."""
+    parser = argparse.ArgumentParser(prog="commonhold", description=__doc__)
+    commands.add_verbs(parser)
+    return commands.execute(parser.parse_args())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
