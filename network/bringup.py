@@ -80,7 +80,7 @@ class Bringup:
             node=node.name,
             needs=needs,
             check=lambda: self._is_up(node),
-            run=lambda: self._start(node),
+            run=lambda: self.start_node(node),
         )
 
     async def _is_up(self, node: Node) -> bool:
@@ -91,7 +91,8 @@ class Bringup:
             return await self.launcher.ca_server(self.topology.orgs[node.org]).is_ready()
         return await is_serving(node)
 
-    async def _start(self, node: Node) -> None:
+    async def start_node(self, node: Node) -> None:
+        """Starts one node and waits until it serves. Raises NodeError, PortInUse, OSError."""
         spec = self.launcher.prepare(node)
         if await start_ready(self.supervisor, spec, lambda: self._serves(node), self.ready_s):
             self.started.append(node.name)

@@ -38,7 +38,7 @@ async def bring_up(network: Network, console: Console) -> Outcome:
     """
     with locked(network.home):
         topology = network.prepare()
-        async with _bringup(topology, console) as bringup:
+        async with open_bringup(topology, console) as bringup:
             return await _perform("up", bringup.everything(), bringup, console)
 
 
@@ -72,7 +72,7 @@ async def add_community(network: Network, channel: dict[str, Any], console: Cons
         _require_running(network)
         network.record_channel(channel)
         topology = network.topology()
-        async with _bringup(topology, console) as bringup:
+        async with open_bringup(topology, console) as bringup:
             steps = bringup.channel_steps(topology.channel(channel["name"]))
             return await _perform("community", _only(list(steps)), bringup, console)
 
@@ -89,7 +89,7 @@ async def upgrade_chaincode(network: Network, console: Console) -> Outcome:
         state.ports = plan_ports(network.config, version, state.ports)
         write_state(network.home, state)
         topology = extend(network.config, network.home, version, state.ports)
-        async with _bringup(topology, console) as bringup:
+        async with open_bringup(topology, console) as bringup:
             steps = [step for org in topology.orgs.values() for step in bringup.org_steps(org)]
             steps += bringup.upgrade_steps()
             outcome = await _perform("chaincode upgrade", steps, bringup, console)
@@ -122,7 +122,8 @@ def _only(steps: list[Step]) -> list[Step]:
 
 
 @asynccontextmanager
-async def _bringup(topology: Topology, console: Console) -> AsyncIterator[Bringup]:
+async def open_bringup(topology: Topology, console: Console) -> AsyncIterator[Bringup]:
+    """Everything a topology's steps need; builds Fabric when that was not done yet."""
     report: Callable[[str], None] = console.print
     binaries = await asyncio.to_thread(ensure_binaries, CHECKOUT, report)
     async with Client(topology.config.timing.transaction / 1000) as client:
