@@ -21,7 +21,7 @@ from network.ca.errors import (
     CaRefused,
     IdentityDiffers,
 )
-from network.ca.http import TIMEOUT_S, Authorize, CaHttp
+from network.ca.http import ATTEMPTS_MAX, TIMEOUT_S, Authorize, CaHttp
 from network.ca.keys import new_key, signing_request
 from network.ca.model import (
     CaInfo,
@@ -43,10 +43,16 @@ class CaClient:
     """Requests to one CA of a Fabric CA server. Use `async with`; all methods raise CaError."""
 
     def __init__(
-        self, url: str, ca_name: str, tls_root_pem: bytes, *, timeout_s: float = TIMEOUT_S
+        self,
+        url: str,
+        ca_name: str,
+        tls_root_pem: bytes,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        attempts_max: int = ATTEMPTS_MAX,
     ) -> None:
         self.ca_name = ca_name
-        self._http = CaHttp(url, tls_root_pem, timeout_s)
+        self._http = CaHttp(url, tls_root_pem, timeout_s=timeout_s, attempts_max=attempts_max)
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()

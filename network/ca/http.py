@@ -21,9 +21,10 @@ from network.ca.errors import (
 
 TIMEOUT_S = 15.0
 """For one attempt, from connecting to the last byte."""
+CONNECT_TIMEOUT_S = 5.0
 ATTEMPTS_MAX = 3
 RETRY_WAIT_S = 0.2
-"""Before the second attempt; doubled before the third."""
+"""Before the second attempt; twice as long before the third, and so on."""
 ANSWER_BYTES_MAX = 16 * 1024 * 1024
 
 Authorize = Callable[[str, str, bytes], str]
@@ -33,10 +34,18 @@ Authorize = Callable[[str, str, bytes], str]
 class CaHttp:
     """A connection pool to one CA server, trusting exactly the given roots. Use `async with`."""
 
-    def __init__(self, url: str, tls_root_pem: bytes, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        url: str,
+        tls_root_pem: bytes,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        attempts_max: int = ATTEMPTS_MAX,
+    ) -> None:
         self.url = url.rstrip("/")
         self._tls = _tls_context(tls_root_pem)
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=CONNECT_TIMEOUT_S)
+        self._attempts_max = attempts_max
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -55,17 +64,16 @@ class CaHttp:
         A request that never left is sent again; one whose answer was lost only if `repeatable`,
         that is if doing it twice is the same as doing it once.
         """
-        for attempt in range(ATTEMPTS_MAX):
+        attempt = 1
+        while True:
             try:
                 return await self._attempt(method, path, body, authorize)
-            except CaUnreachable:
-                if attempt == ATTEMPTS_MAX - 1:
+            except (CaUnreachable, CaOutcomeUnknown) as error:
+                again = repeatable or isinstance(error, CaUnreachable)
+                if not again or attempt == self._attempts_max:
                     raise
-            except CaOutcomeUnknown:
-                if not repeatable or attempt == ATTEMPTS_MAX - 1:
-                    raise
-            await asyncio.sleep(RETRY_WAIT_S * 2**attempt)
-        raise AssertionError("the last attempt returns or raises")
+            await asyncio.sleep(RETRY_WAIT_S * attempt)
+            attempt += 1
 
     async def _attempt(
         self, method: str, path: str, body: bytes, authorize: Authorize | None

@@ -14,7 +14,8 @@ from typing import Any
 import yaml
 
 from network.ca.client import CaClient
-from network.ca.errors import CaUnreachable
+from network.ca.errors import CaOutcomeUnknown, CaUnreachable
+from network.ca.http import ATTEMPTS_MAX, TIMEOUT_S
 from network.files import PRIVATE_FILE, private_folder, write_atomic
 from network.nodes import NodeSpec
 
@@ -69,9 +70,15 @@ class CaServer:
         """The server's own TLS certificate; without it the next start issues a new one."""
         return self.folder / "tls-cert.pem"
 
-    def client(self, ca_name: str, **options: float) -> CaClient:
-        """A client of one of its CAs that trusts exactly this server's root."""
-        return CaClient(self.url, ca_name, self.tls_root_file.read_bytes(), **options)
+    def client(
+        self, ca_name: str, *, timeout_s: float = TIMEOUT_S, attempts_max: int = ATTEMPTS_MAX
+    ) -> CaClient:
+        """A client of one of its CAs that trusts exactly this server's root.
+
+        Raises OSError before the first start, when there is no root yet.
+        """
+        root = self.tls_root_file.read_bytes()
+        return CaClient(self.url, ca_name, root, timeout_s=timeout_s, attempts_max=attempts_max)
 
     def registrar_secret(self) -> str:
         """The first registrar's secret, made once, kept in a file of mode 0600."""
@@ -110,9 +117,9 @@ class CaServer:
             return False
         try:
             for name in (TLS_CA_NAME, CA_NAME):
-                async with self.client(name, timeout_s=CHECK_TIMEOUT_S) as client:
+                async with self.client(name, timeout_s=CHECK_TIMEOUT_S, attempts_max=1) as client:
                     await client.info()
-        except CaUnreachable:
+        except (CaUnreachable, CaOutcomeUnknown):
             return False
         return True
 
