@@ -11,6 +11,7 @@ from chaincode.model.motion import PublicKey
 CHOICES_MAX = 100
 UNITS_PER_ACT_MAX = 500
 PAPER_ENTRIES_MAX = 20
+SIGNERS_MAX = 64
 
 Salt = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_-]{43}\Z")]
 """32 random bytes, base64url without padding."""
@@ -71,10 +72,10 @@ class CoSignature(Record):
 class PaperContent(Record):
     """What a paper ballot says, as a clerk read it; two clerks must read the same.
 
-    A spoiled sheet has no choices. `signed_by` is the owner who signed it.
+    A spoiled sheet has no choices. `signed_by` are the owners who signed it, sorted.
     """
 
-    signed_by: Id
+    signed_by: Annotated[tuple[Id, ...], msgspec.Meta(min_length=1, max_length=SIGNERS_MAX)]
     choices: Choices
     spoiled: bool
     scan_sha256: Sha256

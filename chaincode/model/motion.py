@@ -94,7 +94,10 @@ class Opinion(StrEnum):
 
 
 class Review(Record):
-    """One named step of the review before publication, done by one organisation."""
+    """One named step of the review before publication, done by one organisation.
+
+    `decision_id` is the committee's carried decision where the step is the committee's own.
+    """
 
     step: ShortText
     org: Org
@@ -102,6 +105,7 @@ class Review(Record):
     evidence_sha256: Sha256
     at: TimeMs
     tx_id: str
+    decision_id: Id | None = None
 
 
 class TrusteeKey(Record):

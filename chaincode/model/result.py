@@ -25,6 +25,8 @@ class CountedBallot(Record):
     choices: tuple[Id, ...]
     spoiled: bool
     commitment: Sha256 | None = None
+    salt: str | None = None
+    """Of a sealed ballot that was opened: with it anybody checks the commitment."""
 
 
 class UnopenedReason(StrEnum):
