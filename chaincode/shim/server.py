@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 import grpc.aio
 from fabric_protos.peer import chaincode_shim_pb2_grpc
 
 from chaincode.shim.contract import Contract
+from chaincode.shim.errors import SettingsError
 from chaincode.shim.execution import Service, describe
 from chaincode.shim.messages import MAX_MESSAGE_BYTES
 from chaincode.shim.monitor import Monitor
@@ -17,7 +18,7 @@ from chaincode.shim.session import Session, Stage
 from chaincode.shim.settings import Address, Settings
 from chaincode.shim.tls import server_credentials
 
-__all__ = ["Address", "ChaincodeServer", "Settings", "serve"]
+__all__ = ["Address", "ChaincodeServer", "Settings", "run", "serve"]
 
 logger = logging.getLogger(__name__)
 
@@ -101,16 +102,13 @@ class ChaincodeServer:
     def _bind(self) -> int:
         address = str(self._settings.server_address)
         tls = self._settings.tls
-        if tls is None:
-            logger.warning(
-                "TLS is switched off: anyone who reaches %s is taken for a peer", address
-            )
-            port = self._server.add_insecure_port(address)
-        else:
-            port = self._server.add_secure_port(address, server_credentials(tls))
-        if port == 0:
-            raise OSError(f"cannot listen on {address}")
-        return port
+        try:
+            if tls is not None:
+                return self._server.add_secure_port(address, server_credentials(tls))
+            logger.warning("TLS is switched off: %s takes anyone for a peer", address)
+            return self._server.add_insecure_port(address)
+        except RuntimeError:
+            raise OSError(f"cannot listen on {address}") from None
 
     def _watch(self) -> None:
         service, watch = self._service, self._service.metrics.watch
@@ -135,6 +133,24 @@ class ChaincodeServer:
             "transactions_waiting": self._service.waiting_count,
         }
         return not self._service.is_draining, details
+
+
+def run(contract: Contract, environ: Mapping[str, str]) -> int:
+    """Serve as a process with the settings of its environment; return the exit status.
+
+    0 after SIGTERM or SIGINT, 1 when an address cannot be used, 2 when settings cannot; the log
+    says why.
+    """
+    try:
+        asyncio.run(serve(contract, Settings.from_environment(environ)))
+    except SettingsError as problem:
+        for finding in problem.findings:
+            logger.error("%s", finding)  # noqa: TRY400 - a finding needs no traceback
+        return 2
+    except OSError as problem:
+        logger.error("%s", problem)  # noqa: TRY400 - as above
+        return 1
+    return 0
 
 
 async def serve(contract: Contract, settings: Settings) -> None:
