@@ -8,10 +8,12 @@ identities. Their databases, roots and keys are in separate folders below the se
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import yaml
+from cryptography import x509
 
 from network.ca.client import CaClient
 from network.ca.errors import CaOutcomeUnknown, CaUnreachable
@@ -28,6 +30,7 @@ SECRET_ATTEMPTS_UNLIMITED = 0
 """A count of wrong secrets would let anyone lock the registrar out for good; secrets are random
 and long, so guessing them is hopeless without one."""
 CHECK_TIMEOUT_S = 2.0
+TLS_RENEW_BEFORE = timedelta(days=1)
 ROLES = "client,peer,orderer,admin"
 
 
@@ -41,7 +44,7 @@ class CaServer:
     host: str
     port: int
     hosts: tuple[str, ...] = ("localhost", "127.0.0.1")
-    """Names and addresses that its TLS certificate is good for."""
+    """Names and addresses, besides `host`, that its TLS certificate is good for."""
     operations_port: int = 0
     """Health and metrics, on the loopback only; 0 takes any free one."""
     root_age_h: int = 10 * 365 * 24
@@ -87,8 +90,12 @@ class CaServer:
             write_atomic(path, secrets.token_urlsafe(SECRET_BYTES).encode(), PRIVATE_FILE)
         return path.read_text()
 
-    def write_config(self) -> bool:
-        """Write both CAs' configuration (mode 0600, it holds the secret); True if it changed."""
+    def write_config(self, now: datetime | None = None) -> bool:
+        """Write both CAs' configuration (mode 0600, it holds the secret); True if it changed.
+
+        Also drops a TLS certificate of the server that ends within TLS_RENEW_BEFORE or lacks one
+        of its hosts: its next start issues a new one.
+        """
         private_folder(self.folder)
         private_folder(self.folder / CA_NAME)
         changed = [
@@ -98,6 +105,9 @@ class CaServer:
                 (self.folder / CA_NAME / "config.yaml", self._ca_config(CA_NAME)),
             )
         ]
+        if self.tls_cert_file.is_file() and not self._has_good_tls(now or datetime.now(UTC)):
+            self.tls_cert_file.unlink()
+            changed.append(True)
         return any(changed)
 
     def node(self, name: str, program: Path, env: Mapping[str, str] | None = None) -> NodeSpec:
@@ -122,6 +132,16 @@ class CaServer:
         except (CaUnreachable, CaOutcomeUnknown):
             return False
         return True
+
+    def _has_good_tls(self, now: datetime) -> bool:
+        certificate = x509.load_pem_x509_certificate(self.tls_cert_file.read_bytes())
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        covered = {str(name.value) for name in names}
+        ends_late = certificate.not_valid_after_utc - now > TLS_RENEW_BEFORE
+        return ends_late and covered >= set(self._all_hosts())
+
+    def _all_hosts(self) -> list[str]:
+        return list(dict.fromkeys((self.host, *self.hosts)))
 
     def _server_config(self) -> dict[str, Any]:
         return {
@@ -181,6 +201,6 @@ class CaServer:
             "cn": f"{name}.{self.org}",
             "keyrequest": {"algo": "ecdsa", "size": 256},
             "names": [{"O": self.org}],
-            "hosts": list(self.hosts) if name == TLS_CA_NAME else [f"{name}.{self.org}"],
+            "hosts": self._all_hosts() if name == TLS_CA_NAME else [f"{name}.{self.org}"],
             "ca": {"expiry": f"{self.root_age_h}h", "pathlength": 0, "pathlenzero": True},
         }
