@@ -231,42 +231,6 @@ async def test_the_process_ends_with_0_on_a_signal(number: signal.Signals) -> No
     await peer.close()
 
 
-# --- Keepalive ---
-
-PING_MS = 20
-PINGS_MANY_S = 1.0
-"""Time for some fifty pings; gRPC's default tolerates two that come too soon."""
-PINGING = (
-    ("grpc.keepalive_time_ms", PING_MS),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.max_pings_without_data", 0),
-)
-
-
-async def survives_pings(services: Services, monkeypatch: pytest.MonkeyPatch) -> bool:
-    monkeypatch.setattr("tests.support.fake_peer.OPTIONS", PINGING)
-    peer = await services.peer()
-    try:
-        await asyncio.wait_for(peer.ended.wait(), PINGS_MANY_S)
-    except TimeoutError:
-        return (await peer.invoke("put", "a", "1")).is_endorsed
-    return False
-
-
-async def test_an_idle_stream_survives_a_peers_pings(
-    services: Services, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert await survives_pings(services, monkeypatch)
-
-
-async def test_without_the_options_pings_would_end_the_stream(
-    services: Services, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("chaincode.shim.server.GRPC_OPTIONS", ())
-    assert not await survives_pings(services, monkeypatch)
-
-
 # --- Health and figures ---
 
 
