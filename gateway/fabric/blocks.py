@@ -169,9 +169,7 @@ def seek_payload(context: Context, channel_name: str, start_block: int | None) -
             channel_id=channel_name,
             tls_cert_hash=context.connection.tls_certificate_hash,
         ).SerializeToString(),
-        signature_header=common_pb2.SignatureHeader(
-            creator=context.creator, nonce=context.new_nonce()
-        ).SerializeToString(),
+        signature_header=common_pb2.SignatureHeader(creator=context.creator).SerializeToString(),
     )
     seek = ab_pb2.SeekInfo(start=start, stop=stop)
     payload = common_pb2.Payload(header=header, data=seek.SerializeToString())

@@ -4,15 +4,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import grpc
 from fabric_protos.gateway import gateway_pb2
 from fabric_protos.orderer import ab_pb2
 
 from gateway.fabric.checkpoint import Position
 from gateway.fabric.connection import Peer
 from gateway.fabric.context import Context, parse
+from gateway.fabric.errors import StepError, chaincode_response
 from gateway.fabric.events import EventStream
 from gateway.fabric.identity import Signing
 from gateway.fabric.ledger import Ledger
+from gateway.fabric.rpc import RpcFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +161,20 @@ class ChaincodeFeed:
         if self._request is not None:
             return self._request
         if self._position is None:
-            height = await Ledger(self._context, self.channel_name).height()
-            self._position = Position(height)
+            self._position = Position(await self._height())
         start = Position(self._position.block_number)
         return ChaincodeEventsRequest.of(
             self._context, self.channel_name, self._chaincode_name, start
         )
+
+    async def _height(self) -> int:
+        try:
+            return await Ledger(self._context, self.channel_name).height()
+        except StepError as error:
+            if chaincode_response(error) is None:
+                raise error.failure from error
+            words = f"the height of the ledger was refused: {error.message}"
+            raise RpcFailure(grpc.StatusCode.PERMISSION_DENIED, words) from error
 
 
 def _after(tx_id: str, events: list[ChaincodeEvent]) -> list[ChaincodeEvent]:

@@ -14,7 +14,7 @@ from fabric_protos.gateway import gateway_pb2_grpc
 from fabric_protos.peer import events_pb2_grpc
 
 from gateway.fabric.backoff import delay_s
-from gateway.fabric.rpc import Call, RpcFailure, rpc_failure
+from gateway.fabric.rpc import CLIENT_BUSY, Call, RpcFailure, rpc_failure
 
 MESSAGE_BYTES_MAX = 100 * 1024 * 1024
 """The peer's own default limit of a message."""
@@ -186,9 +186,7 @@ class Connection:
             async with asyncio.timeout_at(deadline):
                 await slots.acquire()
         except TimeoutError:
-            raise RpcFailure(
-                grpc.StatusCode.RESOURCE_EXHAUSTED, "too many calls wait in this client"
-            ) from None
+            raise RpcFailure(grpc.StatusCode.RESOURCE_EXHAUSTED, CLIENT_BUSY) from None
         try:
             return await self._call_until(deadline, call, request)
         finally:

@@ -173,7 +173,9 @@ class OutcomeUnknown(FabricError):  # noqa: N818 - named by what happened
 
 def step_error(call: Call, tx_id: str, failure: RpcFailure) -> StepError:
     """The error of the step that `call` belongs to."""
-    if failure.is_throttled:
+    # An orderer's words never count here: the other orderers may have taken the transaction.
+    is_read_only = call in (Call.EVALUATE, Call.ENDORSE)
+    if failure.is_turned_away or (is_read_only and failure.is_endorser_busy):
         return Throttled(call, tx_id, failure)
     match call:
         case Call.EVALUATE:

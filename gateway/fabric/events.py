@@ -90,23 +90,28 @@ class EventStream(Generic[Item]):
         while not self._items:
             if self._is_closed:
                 raise StopAsyncIteration
-            await self._receive()
+            await self._advance()
         return self._items.popleft()
 
     async def open(self) -> None:
         """Return once the position is settled: later blocks will not be missed."""
-        while not self._feed.is_positioned:
-            await self._receive()
+        while self._call is None or not self._feed.is_positioned:
+            await self._advance()
 
     async def aclose(self) -> None:
         """End the stream on the peer as well."""
         self._is_closed = True
         self._hang_up()
 
-    async def _receive(self) -> None:
+    async def _advance(self) -> None:
+        """One step: connect, or take in one message, or recover from a loss."""
         try:
-            self._items.extend(self._feed.accept(await self._read()))
-            self._failures = 0
+            if self._call is None:
+                self._peer = self._connection.peer
+                self._call = await self._feed.open(self._peer)
+            else:
+                self._items.extend(self._feed.accept(await self._read()))
+                self._failures = 0
         except grpc.aio.AioRpcError as error:
             await self._recover(rpc_failure(error, self._peer.address))
         except RpcFailure as failure:
@@ -117,9 +122,6 @@ class EventStream(Generic[Item]):
             raise
 
     async def _read(self) -> Any:
-        if self._call is None:
-            self._peer = self._connection.peer
-            self._call = await self._feed.open(self._peer)
         message = await self._call.read()
         if message is grpc.aio.EOF:
             raise RpcFailure(grpc.StatusCode.UNAVAILABLE, "the peer ended the stream")

@@ -6,7 +6,7 @@ a block stream holds none (fabric.md 3.3).
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -31,6 +31,11 @@ class Waiter:
         await asyncio.wait((self._future,), timeout=timeout_s)
         return self._future.result() if self._future.done() else None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the stream cannot tell any more."""
+        return self._future.done() and self._future.result() is None
+
 
 class CommitFollower:
     """Follows a channel's commits while it is open; use it as an async context manager.
@@ -42,6 +47,7 @@ class CommitFollower:
         self._blocks = blocks
         self._waiting: dict[str, list[asyncio.Future[Status | None]]] = {}
         self._task: asyncio.Task[None] | None = None
+        self._is_over = False
         self.failure: FabricError | None = None
         """Why the stream ended, if it did; transactions are then asked for one by one."""
         self.last_block: int | None = None
@@ -64,17 +70,17 @@ class CommitFollower:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._end()
         if self._task is not None:
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait((self._task,))
         await self._blocks.aclose()
 
     @contextmanager
     def expect(self, tx_id: str) -> Iterator[Waiter]:
         """Watch for one transaction while the context is open."""
         future: asyncio.Future[Status | None] = asyncio.get_running_loop().create_future()
-        if self.failure is not None:
+        if self._is_over:
             future.set_result(None)
         self._waiting.setdefault(tx_id, []).append(future)
         try:
@@ -95,8 +101,13 @@ class CommitFollower:
         except FabricError as error:
             self.failure = error
         finally:
-            for futures in self._waiting.values():
-                _answer(futures, None)
+            self._end()
+
+    def _end(self) -> None:
+        """Nothing more will be told: who waits has to ask."""
+        self._is_over = True
+        for futures in self._waiting.values():
+            _answer(futures, None)
 
     def _tell(self, block: Any) -> None:
         number = int(block.number)

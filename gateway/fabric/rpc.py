@@ -16,6 +16,7 @@ STATUS_DETAILS_FIELD = 3
 
 # A full peer answers so, with the code UNKNOWN (internal/peer/node/grpc_limiters.go).
 _THROTTLED = re.compile(r"too many requests for \S+, exceeding concurrency limit")
+CLIENT_BUSY = "too many calls wait in this client"
 # gRPC's own words when no connection could be made: the request never left this process.
 _NOT_CONNECTED = "failed to connect to all addresses"
 _CHAINCODE_RESPONSE = re.compile(r"chaincode response (\d{3}), (.*)", re.DOTALL)
@@ -70,14 +71,18 @@ class RpcFailure(Exception):  # noqa: N818 - named by what happened
         return self.code is grpc.StatusCode.UNAVAILABLE and _NOT_CONNECTED in self.message
 
     @property
-    def is_throttled(self) -> bool:
-        """The peer (or, while endorsing, another one) has no free slot for this call."""
+    def is_turned_away(self) -> bool:
+        """The call was not even read: no free slot at the peer, or none in this client."""
         if self.code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-            return True
-        words = (self.message, *(detail.message for detail in self.details))
-        if any(_CHAINCODE_RESPONSE.search(text) for text in words):
+            return self.message == CLIENT_BUSY
+        return self.code is grpc.StatusCode.UNKNOWN and bool(_THROTTLED.match(self.message))
+
+    @property
+    def is_endorser_busy(self) -> bool:
+        """Another peer turned the call away, and no chaincode refused it."""
+        if self.chaincode_response() is not None:
             return False
-        return any(_THROTTLED.search(text) for text in words)
+        return any(_THROTTLED.search(detail.message) for detail in self.details)
 
     def chaincode_response(self) -> tuple[int, str] | None:
         """The first `chaincode response <status>, <message>` in the details or the message."""

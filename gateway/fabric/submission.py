@@ -25,6 +25,8 @@ from gateway.fabric.errors import (
 )
 from gateway.fabric.follower import CommitFollower, Waiter
 
+FOLLOW_S_MAX = 10.0
+"""A follower that shows nothing for so long is doubted."""
 ASK_S_MIN = 1.0
 """A peer is asked at least this long after a follower has seen nothing."""
 _ASK_FIRST_S = 0.05
@@ -113,14 +115,23 @@ async def _send_again(transaction: Submittable) -> StepError | None:
 async def _look_up(
     commit: Commit, waiter: Waiter | None, window_s: float
 ) -> tuple[Status | None, StepError | None]:
-    """The outcome if it becomes known within `window_s`, else the last error of asking for it."""
-    deadline = asyncio.get_running_loop().time() + window_s
-    if waiter is not None:
-        status = await waiter.status(window_s)
+    """The outcome if it becomes known within `window_s`, else the last error of asking for it.
+
+    A follower may hang on a silent peer, so now and then the peer in use is asked too.
+    """
+    now = asyncio.get_running_loop().time
+    deadline = now() + window_s
+    if waiter is None:
+        return await _ask_until(deadline, commit)
+    while True:
+        status = await waiter.status(min(deadline - now(), FOLLOW_S_MAX))
         if status is not None:
             return status, None
-        deadline = max(deadline, asyncio.get_running_loop().time() + ASK_S_MIN)
-    return await _ask_until(deadline, commit)
+        ask_deadline = now() + ASK_S_MIN
+        ask_deadline = max(deadline, ask_deadline) if waiter.is_over else ask_deadline
+        status, error = await _ask_until(ask_deadline, commit)
+        if status is not None or now() >= deadline:
+            return status, error
 
 
 async def _ask_until(deadline: float, commit: Commit) -> tuple[Status | None, StepError | None]:

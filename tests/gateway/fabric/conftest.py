@@ -11,13 +11,13 @@ from gateway.fabric.contract import Contract
 from gateway.fabric.identity import Identity, Signer, ecdsa_signer
 from gateway.fabric.timeouts import Reconnect, Resolution, Timeouts
 from tests.support.fake_certificates import Issued, issue, make_root
-from tests.support.fake_fabric import CHAINCODE, CHANNEL, FakeLedger, FakePeer
+from tests.support.fake_fabric import FakePeer
+from tests.support.fake_fabric_messages import CHAINCODE, CHANNEL, FakeLedger
 
-QUICK = Timeouts(evaluate_s=2, endorse_s=2, submit_s=2, commit_status_s=2)
-QUICK_RESOLUTION = Resolution(lookup_s=0.3, resends_max=2)
+QUICK = Timeouts(evaluate_s=2, endorse_s=2, submit_s=2, commit_status_s=5)
+PATIENT = Resolution(lookup_s=5, resends_max=2)
+HASTY = Resolution(lookup_s=0.2, resends_max=2)
 QUICK_RECONNECT = Reconnect(first_s=0.01, cap_s=0.05, failures_max=20)
-
-MakeClient = Callable[..., FabricClient]
 
 
 @pytest.fixture(scope="session")
@@ -76,9 +76,21 @@ async def client(connection: Connection, identity: Identity, signer: Signer) -> 
         identity,
         signer,
         timeouts=QUICK,
-        resolution=QUICK_RESOLUTION,
+        resolution=PATIENT,
         reconnect=QUICK_RECONNECT,
     )
+
+
+@pytest.fixture
+async def hasty(connection: Connection, identity: Identity, signer: Signer) -> FabricClient:
+    """A client that soon gives up looking for a transaction."""
+    timeouts = Timeouts(submit_s=1, commit_status_s=0.2)
+    return FabricClient(connection, identity, signer, timeouts=timeouts, resolution=HASTY)
+
+
+@pytest.fixture
+async def hasty_contract(hasty: FabricClient) -> Contract:
+    return hasty.channel(CHANNEL).contract(CHAINCODE)
 
 
 @pytest.fixture
