@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
@@ -14,16 +15,22 @@ from rich.console import Console
 
 from network.build import BuildError
 from network.config import MODULES
+from network.doctor import Doctor
 from network.home import Network, open_network
+from network.identity import IdentityBroken
+from network.look import open_inspector, status
 from network.nodes import NativeSupervisor, NodeError
+from network.plan import plan
+from network.profile import connection_profile
 from network.schema import ConfigErrors
 from network.state import HomeError
 from network.steps import StepFailed
-from network.up import add_community, bring_down, bring_up, upgrade_chaincode
+from network.up import add_community, bring_down, bring_up, open_launcher, upgrade_chaincode
 
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
+LOG_LINES_MAX = 10_000
 DEFAULT_FILE = Path(__file__).parent / "network.yaml"
 
 Verb = Callable[[argparse.Namespace, Console], Awaitable[int]]
@@ -37,9 +44,13 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
     _verb(verbs, "up", _up, "start the network, or what is missing of it")
     down = _verb(verbs, "down", _down, "stop every node; ledgers stay")
     down.add_argument("--wipe", action="store_true", help="also delete all its data")
+    status = _verb(verbs, "status", _status, "nodes, ledger heights, chaincode package ids")
+    status.add_argument("--json", action="store_true", help="as one JSON object")
+    _verb(verbs, "doctor", _doctor, "look for what will hurt")
+    _verb(verbs, "plan", _plan, "what `up` would change")
     logs = _verb(verbs, "logs", _logs, "the last log lines of a node")
     logs.add_argument("node", help="as `status` names it, e.g. peer0.bank")
-    logs.add_argument("--lines", type=int, default=200)
+    logs.add_argument("--lines", type=_line_count, default=200)
     _nested(verbs)
 
 
@@ -49,6 +60,11 @@ def _nested(verbs: Any) -> None:
     add = _verb(actions, "add", _community_add, "a new channel for a community")
     add.add_argument("id", help="the community, and its channel's name")
     add.add_argument("--modules", default=",".join(MODULES), help="comma-separated")
+    export = verbs.add_parser("export", help="files for other programs")
+    actions = export.add_subparsers(required=True, metavar="WHAT")
+    profile = _verb(actions, "profile", _export_profile, "a connection profile (JSON)")
+    profile.add_argument("--org", required=True)
+    profile.add_argument("--scheme", action="store_true", help="write grpcs:// before addresses")
     chaincode = verbs.add_parser("chaincode", help="the rules that all orgs run")
     actions = chaincode.add_subparsers(required=True, metavar="ACTION")
     _verb(actions, "upgrade", _chaincode_upgrade, "move every channel to the YAML's version")
@@ -58,6 +74,12 @@ def _verb(verbs: Any, name: str, run: Verb, text: str) -> argparse.ArgumentParse
     parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
     parser.set_defaults(run=run)
     return parser
+
+
+def _line_count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= LOG_LINES_MAX:
+        raise argparse.ArgumentTypeError(f"must be 1 to {LOG_LINES_MAX}")
+    return int(text)
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -76,7 +98,7 @@ def execute(args: argparse.Namespace) -> int:
         return EXIT_BAD_INPUT
     except StepFailed as error:
         _report_failure(error, errors)
-    except (BuildError, NodeError, OSError) as error:
+    except (BuildError, NodeError, IdentityBroken, OSError) as error:
         errors.print(str(error))
     except (KeyboardInterrupt, asyncio.CancelledError):
         errors.print("stopped; run the same command again to go on")
@@ -125,6 +147,62 @@ async def _logs(args: argparse.Namespace, console: Console) -> int:
         raise HomeError(f"there is no node {args.node} (known: {known})")
     for line in NativeSupervisor(network.home).tail(args.node, args.lines):
         sys.stdout.write(f"{line}\n")
+    return EXIT_OK
+
+
+async def _status(args: argparse.Namespace, console: Console) -> int:
+    async with open_inspector(_open(args)) as inspector:
+        found = await status(inspector)
+    if args.json:
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+        return EXIT_OK
+    for node in found["nodes"]:
+        state = "serving" if node["serving"] else "running" if node["pid"] else "stopped"
+        console.print(f"{node['name']:24} {state:8} {node['address']:22} pid {node['pid'] or '-'}")
+    for channel in found["channels"]:
+        heights = ", ".join(f"{name} {height}" for name, height in channel["heights"].items())
+        console.print(f"{channel['name']}: {heights}")
+        console.print(f"  {_chaincode_words(channel['chaincode'])}")
+    return EXIT_OK
+
+
+def _chaincode_words(chaincode: dict[str, Any] | None) -> str:
+    if chaincode is None:
+        return "no chaincode is committed"
+    packages = {package or "none" for package in chaincode["package_ids"].values()}
+    version = f"{chaincode['name']} {chaincode['version']}, sequence {chaincode['sequence']}"
+    return f"{version}, package {', '.join(sorted(packages))}"
+
+
+async def _doctor(args: argparse.Namespace, console: Console) -> int:
+    network = _open(args)
+    async with open_inspector(network) as inspector:
+        launcher = await open_launcher(inspector.topology, console)
+        found = await Doctor(inspector, launcher).examine()
+    for diagnosis in found:
+        mark = "ok  " if diagnosis.well else "BAD "
+        console.print(f"{mark} {diagnosis.check:12} {diagnosis.subject}: {diagnosis.words}")
+    bad = sum(not diagnosis.well for diagnosis in found)
+    console.print(f"{len(found)} checks, {bad} bad")
+    return EXIT_FAILED if bad else EXIT_OK
+
+
+async def _plan(args: argparse.Namespace, console: Console) -> int:
+    network = _open(args)
+    changes = await plan(network, await open_launcher(network.preview(), console))
+    for change in changes:
+        console.print(str(change))
+    if not changes:
+        console.print("nothing to change")
+    return EXIT_OK
+
+
+async def _export_profile(args: argparse.Namespace, console: Console) -> int:
+    topology = _open(args).topology()
+    if args.org not in topology.orgs:
+        raise HomeError(f"there is no org {args.org} (known: {', '.join(topology.orgs)})")
+    profile = connection_profile(topology, topology.orgs[args.org], scheme=args.scheme)
+    sys.stdout.write(json.dumps(profile, indent=2) + "\n")
     return EXIT_OK
 
 

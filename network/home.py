@@ -35,15 +35,22 @@ class Network:
         state = self.founded()
         return extend(self.config, self.home, state.version, state.ports)
 
-    def prepare(self) -> Topology:
-        """Gives every node its ports and records that before anything is started."""
+    def preview(self) -> Topology:
+        """The network as `up` would make it; writes nothing."""
         version = self.state.version if self.state else self.config.chaincode.version
         recorded = self.state.ports if self.state else {}
         ports = plan_ports(self.config, version, recorded)
-        added = self.state.added if self.state else []
-        self.state = State(version, founding_facts(self.config), ports, added)
+        return extend(self.config, self.home, version, ports)
+
+    def prepare(self) -> Topology:
+        """Gives every node its ports and records that before anything is started."""
+        topology = self.preview()
+        ports = {node.name: dict(node.ports) for node in topology.nodes}
+        if self.state is None:
+            self.state = State(topology.version, founding_facts(self.config))
+        self.state.ports |= ports
         write_state(self.home, self.state)
-        return self.topology()
+        return topology
 
     def record_channel(self, channel: dict[str, Any]) -> None:
         """Remembers a channel that the YAML does not name. Raises ConfigErrors."""

@@ -67,6 +67,11 @@ async def height(client: Client, signer: Signer, peer: Endpoint, channel: str) -
     return int(ledger_pb2.BlockchainInfo.FromString(payload).height)
 
 
+async def config_block(client: Client, signer: Signer, peer: Endpoint, channel: str) -> bytes:
+    """The channel's newest configuration block, as this peer has it."""
+    return await _ask(client, signer, peer, "", "cscc", b"GetConfigBlock", channel.encode())
+
+
 async def installed(client: Client, signer: Signer, peer: Endpoint) -> set[str]:
     """Package ids installed on this peer."""
     args = lifecycle_pb2.QueryInstalledChaincodesArgs().SerializeToString()

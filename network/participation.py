@@ -45,6 +45,12 @@ async def orderer_channels(admin: Admin, timeout_s: float) -> set[str]:
     return {channel["name"] for channel in answer.get("channels") or ()}
 
 
+async def orderer_height(admin: Admin, channel: str, timeout_s: float) -> int:
+    """How many blocks of the channel this orderer has. Raises CallFailed."""
+    answer = await _request(admin, "GET", timeout_s, None, f"/{channel}")
+    return int(answer["height"])
+
+
 async def join_orderer(admin: Admin, genesis: bytes, timeout_s: float) -> None:
     """Makes the orderer serve the channel of this genesis block. Raises CallFailed."""
     form = aiohttp.FormData()
@@ -53,9 +59,9 @@ async def join_orderer(admin: Admin, genesis: bytes, timeout_s: float) -> None:
 
 
 async def _request(
-    admin: Admin, method: str, timeout_s: float, form: aiohttp.FormData | None
+    admin: Admin, method: str, timeout_s: float, form: aiohttp.FormData | None, below: str = ""
 ) -> dict[str, Any]:
-    url = f"https://{admin.address}{_PATH}"
+    url = f"https://{admin.address}{_PATH}{below}"
     limit = aiohttp.ClientTimeout(total=timeout_s)
     try:
         async with (

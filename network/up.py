@@ -121,15 +121,20 @@ def _only(steps: list[Step]) -> list[Step]:
     return [replace(s, needs=tuple(n for n in s.needs if n in names)) for s in steps]
 
 
+async def open_launcher(topology: Topology, console: Console) -> Launcher:
+    """The launcher of a topology; builds Fabric when that was not done yet. Raises BuildError."""
+    report: Callable[[str], None] = console.print
+    return Launcher(topology, await asyncio.to_thread(ensure_binaries, CHECKOUT, report))
+
+
 @asynccontextmanager
 async def open_bringup(topology: Topology, console: Console) -> AsyncIterator[Bringup]:
-    """Everything a topology's steps need; builds Fabric when that was not done yet."""
-    report: Callable[[str], None] = console.print
-    binaries = await asyncio.to_thread(ensure_binaries, CHECKOUT, report)
+    """Everything a topology's steps need. Raises BuildError."""
+    launcher = await open_launcher(topology, console)
     async with Client(topology.config.timing.transaction / 1000) as client:
         yield Bringup(
             topology=topology,
-            launcher=Launcher(topology, binaries),
+            launcher=launcher,
             supervisor=NativeSupervisor(topology.home),
             client=client,
             started=[],
