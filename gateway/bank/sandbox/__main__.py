@@ -1,4 +1,4 @@
-"""Command line: `python -m gateway.bank.sandbox serve|open|close|credit|rule|step|end-of-day|state`.
+"""Command line of the sandbox bank: `python -m gateway.bank.sandbox --data FOLDER VERB ...`.
 
 Every verb but `serve` talks to a running sandbox, found through its data folder.
 """

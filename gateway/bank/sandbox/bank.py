@@ -105,9 +105,11 @@ class Bank:
 
     # --- orders ---
 
-    def take(self, data: bytes) -> tuple[str, Taken]:
-        """Takes a pain.001; its MsgId and what became of it. Raises MessageRefused."""
+    def take(self, data: bytes, announced_id: str | None = None) -> Taken:
+        """Takes a pain.001. Raises MessageRefused, or CommandError where the id is another."""
         message = messages.read_orders(data)
+        if announced_id not in (None, message.message_id):
+            raise CommandError("the message has another id than its address")
         ids = [item.payment_id for item in message.instructions]
         if len(set(ids)) != len(ids):
             raise MessageRefused("order/duplicate", "EndToEndId", "twice in one message")
@@ -118,13 +120,13 @@ class Bank:
             if known is None:
                 self.store.run("INSERT INTO message VALUES (?, ?)", message.message_id, data)
                 self._take_new(message.message_id, message.instructions)
-                return message.message_id, Taken.NEW
+                return Taken.NEW
             if known[0] != data:
-                return message.message_id, Taken.CONFLICT
+                return Taken.CONFLICT
             self._report(
                 message.message_id, payments(self.store, "message_id = ?", message.message_id)
             )
-        return message.message_id, Taken.REPEATED
+        return Taken.REPEATED
 
     def step(self) -> None:
         """Time passes: what is due is settled or returned, what is due for delivery is released."""

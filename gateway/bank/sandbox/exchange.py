@@ -37,7 +37,7 @@ class FolderExchange:
 
     def _fate(self, path: Path) -> str:
         try:
-            _, taken = self._bank.take(path.read_bytes())
+            taken = self._bank.take(path.read_bytes())
         except MessageRefused as refusal:
             _log.warning("refused %s: %s", path.name, refusal.code)
             return _REFUSED

@@ -96,9 +96,7 @@ class _Routes:
         self._pump = pump
 
     async def put_message(self, request: web.Request) -> web.Response:
-        message_id, taken = self._bank.take(await request.read())
-        if message_id != request.match_info["message_id"]:
-            raise MessageRefused("pain.002/unknown-message", "MsgId", "not the id in the address")
+        taken = self._bank.take(await request.read(), request.match_info["message_id"])
         return web.json_response({"taken": taken}, status=_PUT_STATUS[taken])
 
     async def list_outbox(self, request: web.Request) -> web.Response:

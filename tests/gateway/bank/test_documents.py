@@ -1,0 +1,52 @@
+"""README.md lists every code; the adapter knows nothing of the sandbox; nothing uses a float."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import gateway.bank
+from gateway.bank.errors import REFUSAL_CODES
+
+BANK = Path(gateway.bank.__file__).parent
+ADAPTER = sorted(BANK.glob("*.py"))
+TESTS = Path(__file__).parent
+
+
+def test_the_readme_lists_every_code_with_its_meaning() -> None:
+    rows = re.findall(
+        r"^\| `([a-z0-9.]+/[a-z-]+)` \| (.+) \|$", (BANK / "README.md").read_text(), re.M
+    )
+    assert dict(rows) == REFUSAL_CODES
+    assert [code for code, _ in rows] == list(REFUSAL_CODES)
+
+
+def test_every_code_is_raised_and_tested() -> None:
+    tests = "".join(path.read_text() for path in TESTS.glob("test_*.py"))
+    assert [code for code in REFUSAL_CODES if f'"{code}"' not in tests] == []
+
+
+def test_the_adapter_does_not_know_the_sandbox() -> None:
+    for path in ADAPTER:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or "", *(alias.name for alias in node.names)]
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            else:
+                continue
+            assert not any("sandbox" in name for name in names), path.name
+
+
+def test_no_float_touches_money() -> None:
+    allowed = {"limits.py", "http.py"}  # seconds
+    for path in ADAPTER:
+        for node in ast.walk(ast.parse(path.read_text())):
+            is_float = (isinstance(node, ast.Constant) and isinstance(node.value, float)) or (
+                isinstance(node, ast.Name) and node.id == "float"
+            )
+            assert not is_float or path.name in allowed, path.name
+            assert not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)) or (
+                not isinstance(node.right, ast.Constant)
+            ), path.name
