@@ -101,6 +101,7 @@ def ensure_binaries(
     """
     if environ.get("FABRIC_BIN"):
         return own_binaries(Path(environ["FABRIC_BIN"]))
+    environ = {**environ, "GOWORK": "off"}  # the pinned modules alone decide
     go_version = require_toolchain(environ, recipes)
     target = home / ".build" / content_hash(go_version, recipes)
     if not is_complete(target):

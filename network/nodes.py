@@ -63,7 +63,7 @@ class NotReady(NodeError):
 
 
 class NotStarted(NodeError):
-    """The program could not be executed (missing, not permitted, out of memory)."""
+    """The process could not be made or remembered (no program, full disk, not permitted)."""
 
     def __init__(self, node: str, reason: str) -> None:
         self.node, self.reason = node, reason
@@ -95,7 +95,7 @@ class Supervisor(Protocol):
     """Runs named nodes, natively or in containers."""
 
     async def start(self, node: NodeSpec) -> bool:
-        """Start the node; False when it runs already. Raises NotStarted, PortInUse, OSError."""
+        """Start the node; False when it runs already. Raises NotStarted, PortInUse."""
 
     async def stop(self, name: str, grace_s: float = STOP_GRACE_S) -> bool:
         """End the node; False when it was not running. Raises NotStopped."""
@@ -140,10 +140,12 @@ class NativeSupervisor:
         """See Supervisor.start."""
         if self._process(node.name) is not None:
             return False
-        for port in node.ports:
-            require_free_port(node.name, node.host, port)
-        self._rotate(node.name)
-        self._launch(node)
+        self._exit_codes.pop(node.name, None)
+        with _reported(node.name):
+            for port in node.ports:
+                require_free_port(node.name, node.host, port)
+            self._rotate(node.name)
+            self._launch(node)
         return True
 
     async def stop(self, name: str, grace_s: float = STOP_GRACE_S) -> bool:
@@ -182,19 +184,23 @@ class NativeSupervisor:
         asking = asyncio.ensure_future(_until_true(check))
         try:
             while not asking.done():
+                self._require_alive(name)
                 waited_s = time.monotonic() - began
-                if self._process(name) is None:
-                    raise NodeDied(name, self._exit_codes.get(name), self.tail(name))
                 if waited_s >= deadline_s:
                     raise NotReady(name, waited_s, self.tail(name))
                 await asyncio.wait([asking], timeout=min(POLL_S, deadline_s - waited_s))
             asking.result()
+            self._require_alive(name)  # else a stranger answered the check
         finally:
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
 
+    def _require_alive(self, name: str) -> None:
+        if self._process(name) is None:
+            raise NodeDied(name, self._exit_codes.get(name), self.tail(name))
+
     def _launch(self, node: NodeSpec) -> None:
-        with self.log_file(node.name).open("ab") as log, _reported(node.name), no_core_files():
+        with self.log_file(node.name).open("ab") as log, no_core_files():
             child = subprocess.Popen(
                 node.command,
                 cwd=node.cwd,
@@ -211,9 +217,8 @@ class NativeSupervisor:
             child.kill()
             child.wait()
             raise
-        child.returncode = 0  # it outlives this object; `_ended` asks the kernel itself
+        child.returncode = 0  # it outlives this object; `_reap` asks the kernel itself
         self._children[node.name] = child.pid
-        self._exit_codes.pop(node.name, None)
 
     def _remember(self, name: str, pid: int) -> None:
         birth = birth_of(pid)
@@ -222,8 +227,7 @@ class NativeSupervisor:
 
     def _process(self, name: str) -> psutil.Process | None:
         """The live process of this node: by pid file, else by its mark (a run died midway)."""
-        if self._ended(name):
-            return None
+        self._reap(name)
         pid, birth = self._recorded(name)
         if pid is not None and birth is not None and birth_of(pid) == birth:
             return _alive(pid)
@@ -250,20 +254,18 @@ class NativeSupervisor:
                 return
         raise NotStopped(name, process.pid)
 
-    def _ended(self, name: str) -> bool:
-        """Whether a process started by this object has ended; it is reaped then."""
+    def _reap(self, name: str) -> None:
+        """Take the exit code of a process that this object started, if it has ended."""
         if name not in self._children:
-            return name in self._exit_codes
+            return
         try:
             pid, status = os.waitpid(self._children[name], os.WNOHANG)
         except ChildProcessError:
-            del self._children[name]  # somebody else reaped it: its exit code is lost
-            return False
-        if pid == 0:
-            return False
-        del self._children[name]
-        self._exit_codes[name] = os.waitstatus_to_exitcode(status)
-        return True
+            del self._children[name]  # somebody else took it
+            return
+        if pid:
+            del self._children[name]
+            self._exit_codes[name] = os.waitstatus_to_exitcode(status)
 
     def _rotate(self, name: str) -> None:
         log = self.log_file(name)
@@ -294,4 +296,5 @@ def _reported(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise NotStarted(name, os.strerror(error.errno or 0)) from error
+        place = f": {error.filename}" if error.filename else ""
+        raise NotStarted(name, f"{error.strerror}{place}") from error

@@ -150,6 +150,29 @@ async def test_a_node_of_another_run_that_died_has_no_exit_code(
     assert died.value.exit_code is None
 
 
+async def test_a_check_answered_by_a_stranger_is_no_readiness(
+    supervisor: NativeSupervisor, tmp_path: Path
+) -> None:
+    await start_ready(supervisor, node(tmp_path), said(supervisor, "hello"), 10)
+
+    async def stranger() -> bool:
+        await supervisor.stop("n")
+        return True
+
+    with pytest.raises(NodeDied):
+        await supervisor.wait_ready("n", stranger, 10)
+
+
+async def test_a_node_restarted_by_another_run_is_seen(
+    supervisor: NativeSupervisor, tmp_path: Path
+) -> None:
+    with pytest.raises(NodeDied):
+        await start_ready(supervisor, node(tmp_path, DIE), never, 60)
+    later = NativeSupervisor(tmp_path)
+    await start_ready(later, node(tmp_path), said(later, "hello"), 10)
+    assert supervisor.pid("n") == later.pid("n") is not None
+
+
 async def test_a_node_that_is_never_ready_is_stopped(
     supervisor: NativeSupervisor, tmp_path: Path
 ) -> None:
@@ -208,7 +231,7 @@ async def test_a_failed_pid_file_leaves_no_orphan(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(nodes, "write_atomic", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(NotStarted, match="n could not be started: No space left on device"):
         await supervisor.start(node(tmp_path))
     assert find_marked(nodes.MARK, str(tmp_path / "run" / "n.pid")) is None
 
@@ -285,8 +308,9 @@ async def test_a_child_of_a_node_is_not_taken_for_it(
 
 async def test_a_missing_program_is_named(supervisor: NativeSupervisor, tmp_path: Path) -> None:
     missing = NodeSpec(name="n", command=(str(tmp_path / "peer"),), cwd=tmp_path)
-    with pytest.raises(NotStarted, match="n could not be started: No such file or directory"):
+    with pytest.raises(NotStarted, match="No such file or directory") as failed:
         await supervisor.start(missing)
+    assert str(failed.value).endswith(str(tmp_path / "peer"))
     assert not supervisor.is_running("n")
 
 
@@ -318,7 +342,7 @@ async def test_a_host_that_is_not_here_is_refused(
     elsewhere = NodeSpec(
         name="n", command=(sys.executable,), cwd=tmp_path, host="192.0.2.1", ports=(7051,)
     )
-    with pytest.raises(OSError, match="Cannot assign requested address"):
+    with pytest.raises(NotStarted, match="n could not be started: Cannot assign requested"):
         await supervisor.start(elsewhere)
 
 
