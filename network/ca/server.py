@@ -134,8 +134,12 @@ class CaServer:
         return True
 
     def _has_good_tls(self, now: datetime) -> bool:
-        certificate = x509.load_pem_x509_certificate(self.tls_cert_file.read_bytes())
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        try:
+            certificate = x509.load_pem_x509_certificate(self.tls_cert_file.read_bytes())
+            kind = x509.SubjectAlternativeName
+            names = certificate.extensions.get_extension_for_class(kind).value
+        except (ValueError, x509.ExtensionNotFound):
+            return False
         covered = {str(name.value) for name in names}
         ends_late = certificate.not_valid_after_utc - now > TLS_RENEW_BEFORE
         return ends_late and covered >= set(self._all_hosts())
