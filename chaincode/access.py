@@ -27,6 +27,10 @@ ORG_OF: Final[dict[str, Org]] = {msp: org for org, msp in MSP_OF.items()}
 
 ANY_ORG: Final = tuple(Org)
 ANY_ROLE: Final = tuple(Role)
+OWNER_ROLES: Final = (Role.OWNER, Role.COMMITTEE_MEMBER, Role.REPRESENTATIVE)
+"""Members and representatives are owners; what each may do is asked of register and committee."""
+EMPLOYERS: Final = (Org.REGULATOR, Org.PROPERTY, Org.BANK, Org.ARBITRATION)
+"""Organisations whose clerks hold credentials; the regulator also issues the owners'."""
 
 
 class Kind(StrEnum):
@@ -66,6 +70,45 @@ ACCESS: Final[tuple[Access, ...]] = (
     _transaction("open_community", None, (Org.REGULATOR,), "Opens a community on this channel."),
     _transaction("submit_acts", None, ANY_ORG, "Carries up to 200 signed acts of persons."),
     _query("community", None, "The community's record."),
+    _transaction("register_provider", None, (Org.REGULATOR,), "Names an identity provider."),
+    _transaction(
+        "confirm_provider",
+        None,
+        (Org.BANK, Org.COMMITTEE, Org.PROPERTY),
+        "Lets a named identity provider attest; a second office, so that none stands alone.",
+    ),
+    _transaction("end_provider", None, (Org.REGULATOR,), "Ends an identity provider."),
+    _transaction(
+        "issue_credential", None, EMPLOYERS, "Records a credential that a provider attested."
+    ),
+    _transaction("suspend_credential", None, EMPLOYERS, "Suspends a credential."),
+    _transaction("resume_credential", None, EMPLOYERS, "Ends a suspension."),
+    _transaction("revoke_credential", None, EMPLOYERS, "Revokes a credential for good."),
+    _query("provider", None, "One identity provider."),
+    _query("credential", None, "One credential."),
+    _query("holder_credentials", None, "Every credential ever issued to a holder."),
+    _query("unit_credentials", None, "Every credential ever issued to a unit's owners."),
+    # --- Roll ---
+    _transaction("import_roll", None, (Org.REGULATOR,), "Puts units on the register."),
+    _transaction("transfer_unit", None, (Org.REGULATOR,), "Records a unit's new owners."),
+    _transaction("correct_unit", None, (Org.REGULATOR,), "States a unit anew, with the reason."),
+    _transaction("remove_unit", None, (Org.REGULATOR,), "Takes a unit off the register."),
+    _transaction("freeze_roll", None, (Org.REGULATOR,), "Freezes the register as it stands."),
+    _act("name_representative", None, OWNER_ROLES, "Names who votes for a co-owned unit."),
+    _query("preview_roll", None, "Totals of the register with given units, and their faults."),
+    _query("unit", None, "One unit of the register."),
+    _query("unit_history", None, "Every version of a unit."),
+    _query("owned_units", None, "The units an owner owns."),
+    _query("roll", None, "A frozen roll's totals."),
+    _query("roll_entry", None, "One unit of a frozen roll."),
+    # --- Committee ---
+    _transaction("seat_founding_committee", None, (Org.REGULATOR,), "Seats the first committee."),
+    _transaction("end_seat", None, (Org.REGULATOR,), "Ends one member's seat before its term."),
+    _act("open_committee_decision", None, OWNER_ROLES, "Puts a question to the committee."),
+    _act("answer_committee_decision", None, OWNER_ROLES, "Approves or rejects as a member."),
+    _query("committee", None, "The committee and who is seated now."),
+    _query("past_committee", None, "A committee of an earlier term."),
+    _query("committee_decision", None, "One decision of the committee and where it stands."),
     # --- Voting ---
     # --- Funds ---
 )

@@ -61,7 +61,7 @@ def _read(
         if row is None or row.kind is not Kind.ACT:
             raise BadInput("act/unknown")
         handler = handlers[row.name]
-        body = codec.decode(act.payload, handler.request)
+        body = codec.decode(act.jws.payload, handler.request)
     except Refusal as refusal:
         return refusal
     assert isinstance(body, acts.ActBody), row.name
@@ -96,7 +96,7 @@ async def _apply(world: World, call: Call, item: _Readable) -> str:
     credential = await world.find(_credential_key(world, item.act), Credential)
     if credential is None:
         raise NotAllowed("credential/unknown")
-    acts.require_signature(credential.public_key, item.act.signing_input, item.act.signature)
+    acts.require_signature(item.act, credential.public_key)
     earlier = await world.find(_nonce_key(world, item.act), ActRecord)
     if earlier is not None:
         return _same_answer(item.act, earlier)

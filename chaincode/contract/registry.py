@@ -3,9 +3,14 @@
 from collections.abc import Mapping
 from typing import Final
 
-from chaincode.contract import communities
+from chaincode.contract import committees, communities, credentials, providers, rolls, units
 from chaincode.contract.handlers import Handler
 
 HANDLERS: Final[Mapping[str, Handler]] = {
     **communities.HANDLERS,
+    **providers.HANDLERS,
+    **credentials.HANDLERS,
+    **rolls.HANDLERS,
+    **units.HANDLERS,
+    **committees.HANDLERS,
 }

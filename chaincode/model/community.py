@@ -1,6 +1,6 @@
 """A community (小区) on a channel, and who attests identities for it."""
 
-from chaincode.model.base import Id, Module, Record, Sha256, TimeMs
+from chaincode.model.base import Id, Module, Org, Record, Sha256, TimeMs
 
 
 class Community(Record):
@@ -13,11 +13,17 @@ class Community(Record):
 
 
 class Provider(Record):
-    """An identity provider whose attestation is the second signature under each credential."""
+    """An identity provider whose attestation is the second signature under each credential.
+
+    The regulator names it and another office confirms it; otherwise the regulator could name
+    itself and invent voters alone.
+    """
 
     provider_id: Id
     public_key: str
     """Uncompressed P-256 point, base64url without padding (87 characters)."""
     evidence_sha256: Sha256
     registered_at: TimeMs
+    confirmed_by: Org | None = None
+    confirmed_at: TimeMs | None = None
     ended_at: TimeMs | None = None
