@@ -1,9 +1,12 @@
 """Figures about the service, for Prometheus. No label comes from a client's input."""
 
-from collections.abc import Callable
+from collections import Counter as Counts
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from chaincode.shim.messages import type_name
 
@@ -39,51 +42,44 @@ class Metrics:
             buckets=SECONDS_BUCKETS,
             registry=self.registry,
         )
-        self._requests = _ByType(
-            Counter(
-                "chaincode_peer_requests",
-                "Requests to peers by message type",
-                ["type"],
-                registry=self.registry,
-            )
-        )
-        self._peer_errors = _ByType(
-            Counter(
-                "chaincode_peer_errors",
-                "Requests a peer answered with an error, by message type",
-                ["type"],
-                registry=self.registry,
-            )
-        )
+        self._requests: Counts[int] = Counts()
+        self._peer_errors: Counts[int] = Counts()
+        self.registry.register(_PeerFigures(self._requests, self._peer_errors))
 
     def watch(self, name: str, description: str, value: Callable[[], float]) -> None:
         """Add a gauge that is read when the figures are collected."""
         Gauge(name, description, registry=self.registry).set_function(value)
 
-    def count_transaction(self, outcome: Outcome, seconds: float) -> None:
-        """Count one finished transaction."""
+    def count_transaction(self, outcome: Outcome, seconds: float | None = None) -> None:
+        """Count one finished transaction; `seconds` is None when it never started."""
         self._outcomes[outcome].inc()
-        self._seconds.observe(seconds)
+        if seconds is not None:
+            self._seconds.observe(seconds)
 
     def count_request(self, message_type: int) -> None:
         """Count one request to a peer."""
-        self._requests.inc(message_type)
+        self._requests[message_type] += 1
 
     def count_peer_error(self, message_type: int) -> None:
         """Count one request that a peer answered with ERROR."""
-        self._peer_errors.inc(message_type)
+        self._peer_errors[message_type] += 1
 
 
-class _ByType:
-    """A counter per message type; the label is looked up once, as this runs for each message."""
+class _PeerFigures(Collector):
+    """Figures about single messages: plain numbers while they arise, as that is the hot path."""
 
-    def __init__(self, counter: Counter) -> None:
-        self._counter = counter
-        self._children: dict[int, Counter] = {}
+    def __init__(self, requests: Counts[int], errors: Counts[int]) -> None:
+        self._requests = requests
+        self._errors = errors
 
-    def inc(self, message_type: int) -> None:
-        child = self._children.get(message_type)
-        if child is None:
-            child = self._counter.labels(type_name(message_type))
-            self._children[message_type] = child
-        child.inc()
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Return the figures as Prometheus wants them."""
+        yield _family("chaincode_peer_requests", "Requests to peers by type", self._requests)
+        yield _family("chaincode_peer_errors", "Requests peers refused, by type", self._errors)
+
+
+def _family(name: str, description: str, counts: Counts[int]) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, description, labels=["type"])
+    for message_type, count in sorted(counts.items()):
+        family.add_metric([type_name(message_type)], count)
+    return family

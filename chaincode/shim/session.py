@@ -150,7 +150,7 @@ class Session:
         A peer sends a running transaction again only when it has given the first run up. Its late
         messages could mix with the second run's, so the first is cancelled and the second refused.
         """
-        self._service.metrics.count_transaction(Outcome.TURNED_AWAY, 0.0)
+        self._service.metrics.count_transaction(Outcome.TURNED_AWAY)
         self._send(error(key, "the chaincode cannot take this transaction now"))
 
     def _on_keepalive(self, message: Any) -> None:
