@@ -19,9 +19,11 @@ from network.ca.errors import (
     CaUntrusted,
 )
 
-TIMEOUT_S = 15.0
+TIMEOUT_S = 30.0
 """For one attempt, from connecting to the last byte."""
 CONNECT_TIMEOUT_S = 5.0
+REQUESTS_AT_ONCE_MAX = 4
+"""The CA hashes secrets with bcrypt: more at once only make each of them slower."""
 ATTEMPTS_MAX = 3
 RETRY_WAIT_S = 0.2
 """Before the second attempt; twice as long before the third, and so on."""
@@ -46,6 +48,7 @@ class CaHttp:
         self._tls = _tls_context(tls_root_pem)
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=CONNECT_TIMEOUT_S)
         self._attempts_max = attempts_max
+        self._slots = asyncio.Semaphore(REQUESTS_AT_ONCE_MAX)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -67,7 +70,8 @@ class CaHttp:
         attempt = 1
         while True:
             try:
-                return await self._attempt(method, path, body, authorize)
+                async with self._slots:
+                    return await self._attempt(method, path, body, authorize)
             except (CaUnreachable, CaOutcomeUnknown) as error:
                 again = repeatable or isinstance(error, CaUnreachable)
                 if not again or attempt == self._attempts_max:

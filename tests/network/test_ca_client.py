@@ -191,6 +191,27 @@ async def test_what_may_be_repeated_is_repeated_but_not_for_ever(
     assert len(fake.answers) == 1
 
 
+async def test_no_more_than_a_few_requests_are_under_way_at_once(
+    fake: FakeCa, ca: CaClient, registrar: Credential
+) -> None:
+    under_way, most = 0, 0
+    full = asyncio.Event()
+
+    async def counted(request: web.Request) -> web.StreamResponse:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        if under_way == http.REQUESTS_AT_ONCE_MAX:
+            full.set()
+        await full.wait()
+        under_way -= 1
+        return await result({"identities": []})(request)
+
+    fake.answers = [counted] * 12
+    await asyncio.gather(*(ca.identities(registrar) for _ in range(12)))
+    assert most == http.REQUESTS_AT_ONCE_MAX
+
+
 async def test_a_refusal_is_final(fake: FakeCa, ca: CaClient, registrar: Credential) -> None:
     fake.answers = [refusal(500, 0)]
     with pytest.raises(CaRefused, match="GET /api/v1/identities: the CA answered 500, code 0: no"):
