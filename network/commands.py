@@ -98,7 +98,9 @@ def execute(args: argparse.Namespace) -> int:
         return EXIT_BAD_INPUT
     except StepFailed as error:
         _report_failure(error, errors)
-    except (BuildError, NodeError, IdentityBroken, OSError) as error:
+    except OSError as error:
+        errors.print(": ".join(str(part) for part in (error.strerror, error.filename) if part))
+    except (BuildError, NodeError, IdentityBroken) as error:
         errors.print(str(error))
     except (KeyboardInterrupt, asyncio.CancelledError):
         errors.print("stopped; run the same command again to go on")

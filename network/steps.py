@@ -101,9 +101,12 @@ async def _one(step: Step, progress: Progress) -> bool:
         changed = not await step.check()
         if changed:
             await step.run()
-    except _EXPECTED as error:
+    except (*_EXPECTED, ExceptionGroup) as error:
         progress.failed(step)
-        raise _failure(step, error) from error
+        leaf = _first(error)
+        if not isinstance(leaf, _EXPECTED):
+            raise
+        raise _failure(step, leaf) from error
     progress.ended(step, time.monotonic() - begun, changed=changed)
     return changed
 
@@ -118,6 +121,6 @@ def _failure(step: Step, error: Exception) -> StepFailed:
     return StepFailed(step.name, step.node, str(error) or type(error).__name__)
 
 
-def _first(failures: BaseExceptionGroup[StepFailed]) -> StepFailed:
-    first = failures.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+def _first(error: Exception) -> Exception:
+    """The error itself, or the first one inside a group."""
+    return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error

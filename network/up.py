@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -23,6 +25,8 @@ from network.state import HomeError, locked, write_state
 from network.steps import Step, perform
 from network.topology import Topology, extend
 
+FREE_BYTES_MIN = 256 << 20  # several times what a fresh network writes in its first hour
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -37,9 +41,14 @@ async def bring_up(network: Network, console: Console) -> Outcome:
     A failure stops the nodes that this run had started: no process is left behind half made.
     """
     with locked(network.home):
+        _require_space(network.home)
         topology = network.prepare()
         async with open_bringup(topology, console) as bringup:
-            return await _perform("up", bringup.everything(), bringup, console)
+            try:
+                return await _perform("up", bringup.everything(), console)
+            except BaseException:
+                await asyncio.shield(_stop_all(bringup))
+                raise
 
 
 async def bring_down(network: Network, *, wipe: bool) -> list[str]:
@@ -74,13 +83,15 @@ async def add_community(network: Network, channel: dict[str, Any], console: Cons
         topology = network.topology()
         async with open_bringup(topology, console) as bringup:
             steps = bringup.channel_steps(topology.channel(channel["name"]))
-            return await _perform("community", _only(list(steps)), bringup, console)
+            return await _perform("community", _only(list(steps)), console)
 
 
 async def upgrade_chaincode(network: Network, console: Console) -> Outcome:
     """Moves every channel to the YAML's chaincode version and endorsement.
 
-    The new services run beside the old ones until every channel has moved. Raises StepFailed.
+    The new services run beside the old ones until every channel has moved. A failure leaves them
+    running, because some channels may need them already; the same command goes on from there.
+    Raises StepFailed, HomeError.
     """
     with locked(network.home):
         _require_running(network)
@@ -92,7 +103,7 @@ async def upgrade_chaincode(network: Network, console: Console) -> Outcome:
         async with open_bringup(topology, console) as bringup:
             steps = [step for org in topology.orgs.values() for step in bringup.org_steps(org)]
             steps += bringup.upgrade_steps()
-            outcome = await _perform("chaincode upgrade", steps, bringup, console)
+            outcome = await _perform("chaincode upgrade", steps, console)
             await _retire(network, old, topology, bringup)
         return outcome
 
@@ -106,6 +117,16 @@ async def _retire(network: Network, old: Topology, new: Topology, bringup: Bring
     await asyncio.gather(*(bringup.supervisor.stop(name) for name in gone))
     state.ports = {name: ports for name, ports in state.ports.items() if name not in gone}
     write_state(network.home, state)
+
+
+def _require_space(home: Path) -> None:
+    """Refuses a full disk beforehand: a node on one cannot even log why it dies."""
+    free = shutil.disk_usage(home).free
+    if free < FREE_BYTES_MIN:
+        need, has = FREE_BYTES_MIN >> 20, free >> 20
+        raise OSError(
+            errno.ENOSPC, f"the disk is full: {need} MB are needed, {has} are free at", str(home)
+        )
 
 
 def _require_running(network: Network) -> None:
@@ -141,15 +162,9 @@ async def open_bringup(topology: Topology, console: Console) -> AsyncIterator[Br
         )
 
 
-async def _perform(
-    title: str, steps: Sequence[Step], bringup: Bringup, console: Console
-) -> Outcome:
-    try:
-        with StepDisplay(title, len(steps), console) as display:
-            return Outcome(tuple(await perform(steps, display)))
-    except BaseException:
-        await asyncio.shield(_stop_all(bringup))
-        raise
+async def _perform(title: str, steps: Sequence[Step], console: Console) -> Outcome:
+    with StepDisplay(title, len(steps), console) as display:
+        return Outcome(tuple(await perform(steps, display)))
 
 
 async def _stop_all(bringup: Bringup) -> None:
