@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from random import SystemRandom
 from typing import TypeVar
 
-from gateway.fabric.errors import CommitError
+from gateway.fabric.errors import CommitError, EndorseError
 
 Result = TypeVar("Result")
 
@@ -24,7 +24,8 @@ def delay_s(attempt: int, *, first_s: float, cap_s: float) -> float:
 async def retry_conflicts(
     make: Callable[[], Awaitable[Result]], *, attempts: int = 5, jitter_s: float = 0.1
 ) -> Result:
-    """Run `make` again while it ends in an MVCC or phantom conflict, at most `attempts` times.
+    """Run `make` again while it ends in a conflict, at most `attempts` times: an MVCC or phantom
+    conflict in a block, or peers that endorsed from different states.
 
     `make` must build a new transaction each time and be harmless to repeat, that is carry a
     client-made id of its own (fabric.md 3.4). Any other error passes; so does the last conflict.
@@ -34,7 +35,7 @@ async def retry_conflicts(
     for attempt in range(attempts - 1):
         try:
             return await make()
-        except CommitError as error:
+        except (CommitError, EndorseError) as error:
             if not error.retryable:
                 raise
         await asyncio.sleep(SystemRandom().uniform(0, jitter_s * 2.0**attempt))

@@ -48,6 +48,8 @@ VALID = 0
 """`TxValidationCode.VALID`: the transaction is applied."""
 DUPLICATE_TXID = 9
 """A later copy of a transaction whose first copy has its own code."""
+_MISMATCH = "ProposalResponsePayloads do not match"
+"""What the Gateway says of a peer whose endorsement differs (internal/pkg/gateway)."""
 _MVCC_READ_CONFLICT = 11
 _PHANTOM_READ_CONFLICT = 12
 
@@ -115,6 +117,12 @@ class EvaluateError(StepError):
 
 class EndorseError(StepError):
     """Not enough endorsements. Nothing was sent to the orderers."""
+
+    @property
+    def retryable(self) -> bool:
+        """The peers answered differently, mostly because one had not committed the last block
+        yet: a new transaction may succeed."""
+        return any(_MISMATCH in detail.message for detail in self.details)
 
 
 class SubmitError(StepError):

@@ -1,9 +1,17 @@
 """Conflicts are retried with a new transaction, nothing else is."""
 
+import grpc
 import pytest
 
 from gateway.fabric.backoff import delay_s, retry_conflicts
-from gateway.fabric.errors import CommitError, FabricError, OutcomeUnknown
+from gateway.fabric.errors import (
+    CommitError,
+    EndorseError,
+    ErrorDetail,
+    FabricError,
+    OutcomeUnknown,
+)
+from gateway.fabric.rpc import Call, RpcFailure
 from gateway.fabric.timeouts import Reconnect, Resolution, Timeouts
 
 MVCC, PHANTOM, POLICY = 11, 12, 10
@@ -36,7 +44,25 @@ async def test_at_most_so_many_attempts() -> None:
     assert calls.count == 3
 
 
-@pytest.mark.parametrize("error", [CommitError("tx", POLICY, 1), OutcomeUnknown("tx", "c", b"")])
+def endorse_error(words: str) -> EndorseError:
+    details = (ErrorDetail("peer0.bank:7051", "BankMSP", words),)
+    failure = RpcFailure(grpc.StatusCode.ABORTED, "failed to collect", details=details)
+    return EndorseError(Call.ENDORSE, "tx", failure)
+
+
+async def test_peers_at_different_blocks_are_retried() -> None:
+    calls = Calls(endorse_error("ProposalResponsePayloads do not match"))
+    assert await retry_conflicts(calls, attempts=3, jitter_s=0) == 2
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        CommitError("tx", POLICY, 1),
+        OutcomeUnknown("tx", "c", b""),
+        endorse_error("chaincode response 409, a/b {}"),
+    ],
+)
 async def test_nothing_else_is_retried(error: FabricError) -> None:
     calls = Calls(error)
     with pytest.raises(type(error)):
