@@ -8,44 +8,13 @@ from chaincode.errors import Refusal
 from chaincode.model.tally import CastBallot, Tally, UnitWeight, Weights
 from chaincode.rules.count import ballot_options, count, require_choices
 from chaincode.rules.weights import may_vote, totals, weight
-from tests.support.vectors import TEMPLATES, changed, tables
+from tests.support.vectors import TEMPLATES, changed, read_ballots, read_units, tables
 
 VECTORS = [
     pytest.param(table, *row[1:], id=f"{table['rule']} {table['change']}: {row[0]}")
     for table in tables("count")
     for row in table["rows"]
 ]
-NUMBERS = ("split", "partial", "paper", "ballots", "spoiled_count")
-
-
-def read_units(cell: str) -> tuple[list[UnitWeight], set[str]]:
-    units, served = [], set()
-    for part in filter(None, cell.split("; ")):
-        unit_id, head_id, area, *marks = part.split()
-        units.append(
-            UnitWeight(
-                unit_id=unit_id,
-                head_id=head_id,
-                area_dm2=int(area),
-                developer_unsold="D" in marks,
-                parking="P" in marks,
-                in_arrears="A" in marks,
-            )
-        )
-        served |= {unit_id} if "S" in marks else set()
-    return units, served
-
-
-def read_ballots(cell: str) -> list[CastBallot]:
-    ballots = []
-    for part in cell.split():
-        unit_id, _, chosen = part.rstrip("~!").partition("=")
-        choices = tuple(chosen.split(",")) if chosen else ()
-        spoiled = "!" in part
-        ballots.append(
-            CastBallot(unit_id=unit_id, choices=choices, spoiled=spoiled, paper="~" in part)
-        )
-    return ballots
 
 
 def shown(tally: Tally, name: str) -> str:

@@ -9,7 +9,7 @@ import msgspec
 
 from chaincode.codec import encode
 from chaincode.model.rule import DecisionRule
-from chaincode.model.tally import OptionTally, Tally, Weights
+from chaincode.model.tally import CastBallot, OptionTally, Tally, UnitWeight, Weights
 from chaincode.templates import load_templates
 
 FOLDER = Path(__file__).parent.parent / "rules" / "vectors"
@@ -70,3 +70,35 @@ def tally_of(
         split_heads=0,
         partial_heads=0,
     )
+
+
+def read_units(cell: str) -> tuple[list[UnitWeight], set[str]]:
+    """ "u1 head 9740 D; ...": units and which are served; D unsold, P parking, A arrears, S served."""
+    units, served = [], set()
+    for part in filter(None, cell.split("; ")):
+        unit_id, head_id, area, *marks = part.split()
+        units.append(
+            UnitWeight(
+                unit_id=unit_id,
+                head_id=head_id,
+                area_dm2=int(area),
+                developer_unsold="D" in marks,
+                parking="P" in marks,
+                in_arrears="A" in marks,
+            )
+        )
+        served |= {unit_id} if "S" in marks else set()
+    return units, served
+
+
+def read_ballots(cell: str) -> list[CastBallot]:
+    """ "u1=for u2=a,b~ u3!": ballots; ~ on paper, ! spoiled."""
+    ballots = []
+    for part in cell.split():
+        unit_id, _, chosen = part.rstrip("~!").partition("=")
+        choices = tuple(chosen.split(",")) if chosen else ()
+        spoiled = "!" in part
+        ballots.append(
+            CastBallot(unit_id=unit_id, choices=choices, spoiled=spoiled, paper="~" in part)
+        )
+    return ballots
