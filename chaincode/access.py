@@ -69,6 +69,7 @@ ACCESS: Final[tuple[Access, ...]] = (
     # --- Community and people ---
     _transaction("open_community", None, (Org.REGULATOR,), "Opens a community on this channel."),
     _transaction("submit_acts", None, ANY_ORG, "Carries up to 200 signed acts of persons."),
+    _query("accepted_act", None, "An accepted act, for who lost its answer."),
     _query("community", None, "The community's record."),
     _transaction("register_provider", None, (Org.REGULATOR,), "Names an identity provider."),
     _transaction(

@@ -1,7 +1,8 @@
 """Records to bytes and back: one spelling per record, so that all endorsers write the same.
 
-JSON with sorted keys (msgspec, ``order="deterministic"``); integers, strings, lists and objects
-only. Reading is strict: an unknown field, a missing one, a float or a wrong type is refused.
+JSON by msgspec: fields in the order of their declaration, mappings sorted
+(``order="deterministic"``); integers, strings, lists and objects only. Reading is strict: an
+unknown field, a missing one, a float or a wrong type is refused.
 """
 
 import json
@@ -15,6 +16,8 @@ from chaincode.model.base import Record
 
 T = TypeVar("T")
 
+# ValueError: text that is no UTF-8, numbers of thousands of digits.
+_UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 
 
@@ -36,7 +39,7 @@ def decode(data: bytes | str, kind: type[T]) -> T:
     """
     try:
         return msgspec.json.decode(data, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise BadInput("input/malformed", reason=_reason(error)) from error
 
 
@@ -47,8 +50,25 @@ def decode_unambiguous(data: bytes, kind: type[T]) -> T:
     Raises BadInput ``input/malformed`` or ``input/duplicate-field``.
     """
     value = decode(data, kind)
-    json.loads(data, object_pairs_hook=_refuse_duplicates)
+    try:
+        if not _is_own_spelling(data):
+            json.loads(data, object_pairs_hook=_refuse_duplicates)
+    except _UNREADABLE as error:
+        raise BadInput("input/malformed", reason=_reason(error)) from error
     return value
+
+
+def decode_stored(data: bytes, kind: type[T]) -> T:
+    """Read what this chaincode wrote; if that fails it is a defect, not a refusal."""
+    return msgspec.json.decode(data, type=kind)
+
+
+def _is_own_spelling(data: bytes) -> bool:
+    """Whether encoding what was read gives these very bytes; then no field was named twice.
+
+    True of what browsers send (compact JSON), and five times as fast as looking at each field.
+    """
+    return msgspec.json.encode(msgspec.json.decode(data)) == data
 
 
 def _refuse_duplicates(pairs: list[tuple[str, object]]) -> None:

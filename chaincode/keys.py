@@ -12,14 +12,16 @@ from typing import Final
 from chaincode.errors import BadInput
 from chaincode.model.base import ID_PATTERN
 
-_ID: Final = re.compile(ID_PATTERN)
+_PART: Final = ID_PATTERN.removeprefix(r"\A").removesuffix(r"\Z")
+_KEY: Final = re.compile(rf"{_PART}(?:/{_PART})*\Z")
 
 
 def _key(community: str, kind: str, *parts: str) -> str:
-    for part in (community, *parts):
-        if not _ID.match(part):
-            raise BadInput("input/bad-id")
-    return "/".join((community, kind, *parts))
+    """Join ids; a slash inside one would make more parts than were given."""
+    key = "/".join((community, kind, *parts))
+    if not _KEY.match(key) or key.count("/") != len(parts) + 1:
+        raise BadInput("input/bad-id")
+    return key
 
 
 def below(prefix: str) -> tuple[str, str]:

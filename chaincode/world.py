@@ -84,7 +84,7 @@ class World:
         value = self._read[key]
         if value is None:
             return None
-        record = codec.decode(value, kind)
+        record = codec.decode_stored(value, kind)
         self._decoded[key] = record
         return record
 
@@ -104,7 +104,7 @@ class World:
         start, end = keys.below(prefix)
         found: dict[str, R] = {}
         async for key, value in self._ledger.scan(start, end):
-            found[key] = codec.decode(value, kind)
+            found[key] = codec.decode_stored(value, kind)
         for key, record in self._written.items():
             if start <= key < end:
                 found.pop(key, None)
@@ -115,7 +115,11 @@ class World:
     async def history(self, key: str, kind: type[R]) -> list[tuple[str, int, R | None]]:
         """Every committed version of ``key``: transaction id, its time in ms, the record."""
         return [
-            (item.tx_id, item.timestamp_ms, codec.decode(item.value, kind) if item.value else None)
+            (
+                item.tx_id,
+                item.timestamp_ms,
+                codec.decode_stored(item.value, kind) if item.value else None,
+            )
             async for item in self._ledger.history(key)
         ]
 

@@ -1,23 +1,33 @@
 """Many signed acts in one Fabric transaction, each with its own answer.
 
 One bad act never spoils its neighbours: what it wrote is taken back, and its answer says why. A
-later act of a batch sees what an earlier one wrote.
+later act of a batch sees what an earlier one wrote. Only refusals are answered like this: any
+other exception is a defect and ends the transaction.
 """
 
-import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Final
 
 from chaincode import acts, codec, keys
 from chaincode.access import BY_NAME, Access, Kind, require_role
-from chaincode.contract.communities import require_module
-from chaincode.contract.handlers import Actor, Call, Handler
-from chaincode.errors import BadInput, Conflict, NotAllowed, Refusal, RuleForbids
+from chaincode.contract.communities import require_community, require_module
+from chaincode.contract.handlers import Actor, Call, Handler, Request
+from chaincode.errors import BadInput, Conflict, NotAllowed, Refusal
 from chaincode.model.act import ACCEPTED, ActRecord, Answer, Answers
-from chaincode.model.base import Record
+from chaincode.model.base import Id, Nonce, Record
+from chaincode.model.community import Community
 from chaincode.model.credential import Credential, Standing, standing
 from chaincode.world import World
 
 OK = 200
+
+
+class AcceptedActRequest(Request):
+    """Name one act."""
+
+    credential_id: Id
+    nonce: Nonce
 
 
 class _Readable(Record):
@@ -27,6 +37,8 @@ class _Readable(Record):
     row: Access
     handler: Handler
     body: acts.ActBody
+    credential_key: str
+    nonce_key: str
 
 
 async def submit_acts(
@@ -34,19 +46,19 @@ async def submit_acts(
 ) -> Answers:
     """Apply acts in order and answer each.
 
-    A transaction that would change nothing is not endorsed: when every act is refused, so is the
-    whole. Raises BadInput ``acts/too-many``; the refusal itself when a single act is refused;
-    RuleForbids ``acts/none-accepted`` with all the answers when each of several is.
+    A single act's refusal is the transaction's. When each of several is refused the answers come
+    back all the same, and nothing is written: whoever sent them need not have that ordered. (A
+    refusal would travel in an HTTP/2 header, which cannot hold 200 answers.)
+
+    Refused if the community is not here (404 ``community/unknown``).
     """
-    if len(jws_list) > acts.ACTS_PER_TRANSACTION_MAX:
-        raise BadInput("acts/too-many", count_max=acts.ACTS_PER_TRANSACTION_MAX)
+    community = await require_community(world)
     readable = [_read(world, call, jws, handlers) for jws in jws_list]
     await _prefetch(world, [item for item in readable if isinstance(item, _Readable)])
-    results = [await _try(world, call, item) for item in readable]
-    answers = tuple(_answer(*pair) for pair in zip(readable, results, strict=True))
-    if all(isinstance(result, Refusal) for result in results):
-        _refuse_all(answers, results)
-    return Answers(answers=answers)
+    results = [await _try(world, call, community, item) for item in readable]
+    if len(results) == 1 and isinstance(results[0], Refusal):
+        raise results[0]
+    return Answers(answers=tuple(map(_answer, readable, results)))
 
 
 def _read(
@@ -65,84 +77,86 @@ def _read(
     except Refusal as refusal:
         return refusal
     assert isinstance(body, acts.ActBody), row.name
-    return _Readable(act=act, row=row, handler=handler, body=body)
+    return _Readable(
+        act=act,
+        row=row,
+        handler=handler,
+        body=body,
+        credential_key=keys.credential(world.community, act.credential_id),
+        nonce_key=keys.act(world.community, act.credential_id, act.head.nonce),
+    )
 
 
 async def _prefetch(world: World, readable: Sequence[_Readable]) -> None:
     """Two round trips for a whole batch: who acts, then what each act is about."""
-    wanted = [keys.community(world.community)]
+    wanted: list[str] = []
     for item in readable:
-        wanted += [_credential_key(world, item.act), _nonce_key(world, item.act)]
+        wanted += (item.credential_key, item.nonce_key)
     await world.prefetch(wanted)
     wanted = []
     for item in readable:
         if item.handler.reads is not None:
-            wanted += await item.handler.reads(world, item.body)
+            with suppress(Refusal):  # the act's own run will say so
+                wanted += await item.handler.reads(world, item.body)
     await world.prefetch(wanted)
 
 
-async def _try(world: World, call: Call, item: _Readable | Refusal) -> str | Refusal:
+async def _try(
+    world: World, call: Call, community: Community, item: _Readable | Refusal
+) -> str | Refusal:
     if isinstance(item, Refusal):
         return item
     try:
         with world.all_or_nothing():
-            return await _apply(world, call, item)
+            return await _apply(world, call, community, item)
     except Refusal as refusal:
         return refusal
 
 
-async def _apply(world: World, call: Call, item: _Readable) -> str:
-    """Verify and carry out one act; gives the id of the transaction that first accepted it."""
-    credential = await world.find(_credential_key(world, item.act), Credential)
+async def _apply(world: World, call: Call, community: Community, item: _Readable) -> str:
+    """Verify and carry out one act; gives the id of the transaction that first accepted it.
+
+    An act that was accepted before gets its first answer, whatever has become of its credential.
+    """
+    credential = await world.find(item.credential_key, Credential)
     if credential is None:
         raise NotAllowed("credential/unknown")
     acts.require_signature(item.act, credential.public_key)
-    earlier = await world.find(_nonce_key(world, item.act), ActRecord)
-    if earlier is not None:
-        return _same_answer(item.act, earlier)
+    earlier = await world.find(item.nonce_key, ActRecord)
+    if earlier is not None and earlier.sha256 == item.act.sha256:
+        return earlier.tx_id
     state = standing(credential, call.now_ms)
     if state is not Standing.ACTIVE:
         raise NotAllowed(f"credential/{state}")
     require_role(item.row, credential.role)
-    await require_module(world, item.row)
+    require_module(community, item.row)
+    if earlier is not None:
+        raise Conflict("act/nonce-used")
     actor = Actor(credential=credential, act_sha256=item.act.sha256, signed_at=item.act.head.at)
     await item.handler.run(world, call, actor, item.body)
     record = ActRecord(act=item.row.name, sha256=item.act.sha256, tx_id=call.tx_id, at=call.now_ms)
-    world.save(_nonce_key(world, item.act), record)
+    world.save(item.nonce_key, record)
     return call.tx_id
-
-
-def _same_answer(act: acts.SignedAct, earlier: ActRecord) -> str:
-    """The same act again gets its first answer; another act under its nonce is refused."""
-    if earlier.sha256 != act.sha256:
-        raise Conflict("act/nonce-used")
-    return earlier.tx_id
 
 
 def _answer(item: _Readable | Refusal, result: str | Refusal) -> Answer:
     sha256 = item.act.sha256 if isinstance(item, _Readable) else ""
-    if isinstance(result, Refusal):
-        return Answer(
-            sha256=sha256,
-            status=result.status,
-            code=result.code,
-            details=result.details,
-            tx_id="",
-        )
-    return Answer(sha256=sha256, status=OK, code=ACCEPTED, details={}, tx_id=result)
+    if isinstance(result, str):
+        return Answer(sha256=sha256, status=OK, code=ACCEPTED, details={}, tx_id=result)
+    # A library's own words may differ between endorsers, and an answer may not.
+    details = {name: value for name, value in result.details.items() if name != "reason"}
+    return Answer(sha256=sha256, status=result.status, code=result.code, details=details, tx_id="")
 
 
-def _refuse_all(answers: Sequence[Answer], results: Sequence[str | Refusal]) -> None:
-    first = results[0]
-    if len(results) == 1 and isinstance(first, Refusal):
-        raise first
-    told = [[answer.status, answer.code, answer.details] for answer in answers]
-    raise RuleForbids("acts/none-accepted", answers=json.dumps(told, sort_keys=True))
+async def accepted_act(world: World, _call: Call, request: AcceptedActRequest) -> ActRecord:
+    """An accepted act by credential and nonce, for who lost its answer; 404 ``act/unknown-nonce``.
+
+    An act that is too old to be sent again is looked up here.
+    """
+    key = keys.act(world.community, request.credential_id, request.nonce)
+    return await world.load(key, ActRecord, "act/unknown-nonce")
 
 
-def _credential_key(world: World, act: acts.SignedAct) -> str:
-    return keys.credential(world.community, act.credential_id)
-
-
-def _nonce_key(world: World, act: acts.SignedAct) -> str:
-    return keys.act(world.community, act.credential_id, act.head.nonce)
+HANDLERS: Final[Mapping[str, Handler]] = {
+    "accepted_act": Handler(request=AcceptedActRequest, run=accepted_act),
+}

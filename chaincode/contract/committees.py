@@ -168,6 +168,14 @@ async def answer_committee_decision(
         )
 
 
+async def decision_reads(
+    world: World, body: OpenCommitteeDecision | AnswerCommitteeDecision
+) -> tuple[str, ...]:
+    """The keys that both acts read."""
+    decision_key = keys.committee_decision(world.community, body.decision_id)
+    return keys.committee(world.community), decision_key
+
+
 # --- Queries ---
 
 
@@ -295,9 +303,11 @@ def _save_seated(world: World, seated: Committee) -> None:
 HANDLERS: Final[Mapping[str, Handler]] = {
     "seat_founding_committee": Handler(request=SeatFoundingCommittee, run=seat_founding_committee),
     "end_seat": Handler(request=EndSeat, run=end_seat),
-    "open_committee_decision": Handler(request=OpenCommitteeDecision, run=open_committee_decision),
+    "open_committee_decision": Handler(
+        request=OpenCommitteeDecision, run=open_committee_decision, reads=decision_reads
+    ),
     "answer_committee_decision": Handler(
-        request=AnswerCommitteeDecision, run=answer_committee_decision
+        request=AnswerCommitteeDecision, run=answer_committee_decision, reads=decision_reads
     ),
     "committee": Handler(request=Request, run=committee),
     "past_committee": Handler(request=PastCommitteeRequest, run=past_committee),

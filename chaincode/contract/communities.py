@@ -17,6 +17,10 @@ class OpenCommunity(Request):
 
     modules: tuple[Module, ...]
 
+    def __post_init__(self) -> None:
+        if not self.modules or len(set(self.modules)) != len(self.modules):
+            raise BadInput("community/bad-modules")
+
 
 class CommunityOpened(Record):
     """Event: a community is open on this channel."""
@@ -33,8 +37,6 @@ async def open_community(world: World, call: Call, request: OpenCommunity) -> Co
     ``community/exists-with-different-modules``).
     """
     modules = tuple(sorted(request.modules))
-    if not modules or len(set(modules)) != len(modules):
-        raise BadInput("community/bad-modules")
     key = keys.community(request.community)
     existing = await world.find(key, Community)
     if existing is not None:
@@ -49,15 +51,19 @@ async def open_community(world: World, call: Call, request: OpenCommunity) -> Co
     return community
 
 
-async def community(world: World, _call: Call, request: Request) -> Community:
+async def community(world: World, _call: Call, _request: Request) -> Community:
     """The community's record; 404 ``community/unknown``."""
-    return await world.load(keys.community(request.community), Community, "community/unknown")
+    return await require_community(world)
 
 
-async def require_module(world: World, row: Access) -> None:
-    """Refuse (404) a call to a community that is not here, or does not use the call's module."""
-    record = await world.load(keys.community(world.community), Community, "community/unknown")
-    if row.module is not None and row.module not in record.modules:
+async def require_community(world: World) -> Community:
+    """The community's record; 404 ``community/unknown``."""
+    return await world.load(keys.community(world.community), Community, "community/unknown")
+
+
+def require_module(community: Community, row: Access) -> None:
+    """Refuse (404 ``community/module-not-used``) a call of a module the community does not use."""
+    if row.module is not None and row.module not in community.modules:
         raise NotFound("community/module-not-used", module=row.module)
 
 

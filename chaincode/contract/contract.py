@@ -7,10 +7,11 @@ conflict (409), rule (422).
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from chaincode import codec
+from chaincode import codec, keys
 from chaincode.access import BY_NAME, Access, Kind, require_org
+from chaincode.acts import ACTS_PER_TRANSACTION_MAX
 from chaincode.contract.batch import submit_acts
-from chaincode.contract.communities import require_module
+from chaincode.contract.communities import require_community, require_module
 from chaincode.contract.handlers import Call, Handler, Request
 from chaincode.contract.registry import HANDLERS
 from chaincode.errors import BadInput, Refusal
@@ -93,7 +94,7 @@ class CommonholdContract:
         call = _call(row, invocation)
         world = World(invocation, request.community)
         if row.name != "open_community":
-            await require_module(world, row)
+            require_module(await require_community(world), row)
         answer = await handler.run(world, call, request)
         if row.kind is Kind.TRANSACTION:
             world.flush()
@@ -101,13 +102,10 @@ class CommonholdContract:
         return answer
 
     async def _submit_acts(self, row: Access, invocation: Invocation) -> Record:
-        if len(invocation.args) < 2:
-            raise BadInput("acts/none")
-        community = _text(invocation.args[0])
+        community, acts = _batch(invocation.args)
         call = _call(row, invocation)
         world = World(invocation, community)
-        await require_module(world, row)
-        answers = await submit_acts(world, call, invocation.args[1:], self._handlers)
+        answers = await submit_acts(world, call, acts, self._handlers)
         world.flush()
         return answers
 
@@ -134,8 +132,12 @@ def _request(args: Sequence[bytes], kind: type[Record]) -> Record:
     return codec.decode(args[0], kind)
 
 
-def _text(argument: bytes) -> str:
-    try:
-        return argument.decode("ascii")
-    except UnicodeDecodeError:
-        raise BadInput("input/bad-id") from None
+def _batch(args: Sequence[bytes]) -> tuple[str, Sequence[bytes]]:
+    """The community and the acts of a batch; BadInput when they cannot be."""
+    if len(args) < 2:
+        raise BadInput("acts/none")
+    if len(args) - 1 > ACTS_PER_TRANSACTION_MAX:
+        raise BadInput("acts/too-many", count_max=ACTS_PER_TRANSACTION_MAX)
+    community = args[0].decode("ascii", errors="replace")
+    keys.community(community)
+    return community, args[1:]

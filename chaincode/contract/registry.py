@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Final
 
-from chaincode.contract import committees, communities, credentials, providers, rolls, units
+from chaincode.contract import batch, committees, communities, credentials, providers, rolls, units
 from chaincode.contract.handlers import Handler
 
 HANDLERS: Final[Mapping[str, Handler]] = {
+    **batch.HANDLERS,
     **communities.HANDLERS,
     **providers.HANDLERS,
     **credentials.HANDLERS,

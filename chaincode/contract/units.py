@@ -149,6 +149,11 @@ async def name_representative(
     )
 
 
+async def representative_reads(world: World, body: NameRepresentative) -> tuple[str, ...]:
+    """The keys that ``name_representative`` reads."""
+    return (keys.unit(world.community, body.unit_id),)
+
+
 # --- Queries ---
 
 
@@ -219,7 +224,9 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "transfer_unit": Handler(request=TransferUnit, run=transfer_unit),
     "correct_unit": Handler(request=CorrectUnit, run=correct_unit),
     "remove_unit": Handler(request=RemoveUnit, run=remove_unit),
-    "name_representative": Handler(request=NameRepresentative, run=name_representative),
+    "name_representative": Handler(
+        request=NameRepresentative, run=name_representative, reads=representative_reads
+    ),
     "unit": Handler(request=UnitRequest, run=unit),
     "unit_history": Handler(request=UnitRequest, run=unit_history),
     "owned_units": Handler(request=OwnerRequest, run=owned_units),

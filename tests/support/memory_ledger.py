@@ -104,10 +104,12 @@ class FakeTransaction:
         self.writes[key] = None
 
     async def scan(self, start: str, end: str) -> AsyncIterator[tuple[str, bytes]]:
-        self.ranges.append((start, end, self._versions(start, end)))
-        for key, value in self.ledger.state().items():
-            if start <= key < end:
-                yield key, value
+        seen = self._versions(start, end)
+        self.ranges.append((start, end, seen))
+        for key, _ in seen:
+            value = self.ledger.value(key)
+            assert value is not None
+            yield key, value
 
     async def history(self, key: str) -> AsyncIterator[Committed]:
         for item in reversed(self.ledger.histories.get(key, [])):
@@ -133,5 +135,5 @@ class FakeTransaction:
         return len(self.ledger.histories.get(key, []))
 
     def _versions(self, start: str, end: str) -> list[tuple[str, int]]:
-        present = self.ledger.state()
-        return [(key, self._version(key)) for key in present if start <= key < end]
+        inside = sorted(key for key in self.ledger.histories if start <= key < end)
+        return [(key, self._version(key)) for key in inside if self.ledger.value(key) is not None]
