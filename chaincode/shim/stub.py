@@ -24,6 +24,8 @@ from chaincode.shim.queries import HistoryEntry, Page, Record, history_results, 
 from chaincode.shim.response import Response
 from chaincode.shim.writes import WriteBuffer
 
+__all__ = ["Creator", "HistoryEntry", "Page", "Response", "Stub"]
+
 
 class Stub:
     """One transaction: what was asked, by whom, and the ledger as it was before.
