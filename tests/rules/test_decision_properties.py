@@ -57,6 +57,7 @@ def test_count_and_decide_agree_with_the_oracle(vote: Vote) -> None:
     require_agreement(vote)
 
 
+@pytest.mark.timeout(60 + RANDOM_VOTES // 100)
 def test_many_seeded_votes_agree_with_the_oracle() -> None:
     outcomes = dict.fromkeys(Outcome, 0)
     for number in range(RANDOM_VOTES):

@@ -73,7 +73,10 @@ def tally_of(
 
 
 def read_units(cell: str) -> tuple[list[UnitWeight], set[str]]:
-    """ "u1 head 9740 D; ...": units and which are served; D unsold, P parking, A arrears, S served."""
+    """Units, and which of them are served, from "u1 head 9740 D; u2 ...".
+
+    D unsold by the developer, P parking, A in arrears, S served.
+    """
     units, served = [], set()
     for part in filter(None, cell.split("; ")):
         unit_id, head_id, area, *marks = part.split()
