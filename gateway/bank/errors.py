@@ -89,11 +89,11 @@ class _RefusalError(BankError):
         self.details = details
 
 
-class MessageRefused(_RefusalError):  # noqa: N818 - says what happened
+class MessageRefused(_RefusalError):
     """A message from the bank is refused whole: nothing in it was taken."""
 
 
-class OrderRefused(_RefusalError):  # noqa: N818 - says what happened
+class OrderRefused(_RefusalError):
     """An order is not sent, and neither are the others of the same call."""
 
 

@@ -60,12 +60,12 @@ class Journal:
         """Opens or makes the file. Raises AdapterBusyError, JournalError."""
         self._lock = ProcessLock(path.with_name(f"{path.name}.lock"))
         self._mutex = threading.RLock()
+        path.touch(mode=0o600)
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
-            path.touch(mode=0o600)
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._prepare()
         except sqlite3.DatabaseError as error:
-            self._lock.release()
+            self.close()
             raise JournalError(f"{path.name} is not a journal") from error
 
     @contextmanager

@@ -148,6 +148,7 @@ NTRY = f"<Ntry>{NOTICE.partition('<Ntry>')[2].partition('</Ntry>')[0]}</Ntry>"
             "camt.053/summary",
             f"{STMT}/TxsSummry/TtlCdtNtries/Sum",
         ),
+        (STATEMENT, '"CNY">300.00', '"CNY">300.01', "camt.053/details", f"{STMT}/Ntry[2]/NtryDtls"),
         # notices
         (NOTICE, '"CNY">300.00', '"CNY">300.01', "camt.054/details", f"{NTFCTN}/Ntry/NtryDtls"),
         (NOTICE, '<Amt Ccy="CNY">0.01</Amt>', "", "camt.054/details", None),

@@ -194,7 +194,7 @@ async def test_confirming_what_is_gone_is_fine() -> None:
 def test_an_endpoint_in_the_clear_or_half_a_certificate_is_refused(
     settings: dict[str, object],
 ) -> None:
-    with pytest.raises(ValueError, match="base_url|cert_file"):
+    with pytest.raises(ValueError, match=r"base_url|cert_file"):
         HttpEndpoint(**settings)  # type: ignore[arg-type]
 
 
