@@ -10,7 +10,6 @@ from fabric_protos.orderer import ab_pb2
 
 from gateway.fabric.connection import Peer
 from gateway.fabric.context import Context, parse
-from gateway.fabric.errors import MalformedMessage
 from gateway.fabric.events import EventStream
 from gateway.fabric.identity import Signing
 from gateway.fabric.proposal import timestamp
@@ -137,8 +136,7 @@ class BlockFeed:
         kind = message.WhichOneof("Type")
         if kind == "status":
             raise _status_failure(message.status)
-        block = getattr(message, kind)
-        number = _block_number(kind, block)
+        number, block = _numbered(message, kind)
         if self._next_block is None:
             return self._begin(number, block)
         if number > self._next_block:
@@ -181,13 +179,14 @@ def _status_failure(status: int) -> RpcFailure:
     return RpcFailure(code, f"deliver status {common_pb2.Status.Name(status)}")
 
 
-def _block_number(kind: str, block: Any) -> int:
+def _numbered(message: Any, kind: str | None) -> tuple[int, Any]:
     match kind:
         case "filtered_block":
-            return int(block.number)
+            return int(message.filtered_block.number), message.filtered_block
         case "block":
-            return int(block.header.number)
+            return int(message.block.header.number), message.block
         case "block_and_private_data":
-            return int(block.block.header.number)
+            both = message.block_and_private_data
+            return int(both.block.header.number), both
         case _:
-            raise MalformedMessage(f"unknown deliver response {kind}")
+            raise RpcFailure(grpc.StatusCode.UNIMPLEMENTED, "a deliver response of unknown kind")

@@ -35,44 +35,17 @@ class Checkpoint(Protocol):
     def position(self) -> Position | None: ...
 
 
-class MemoryCheckpointer:
-    """A checkpoint for as long as the process lives."""
-
-    def __init__(self) -> None:
-        self._position: Position | None = None
-
-    @property
-    def position(self) -> Position | None:
-        """Where to resume; None before the first checkpoint."""
-        return self._position
-
-    async def checkpoint_block(self, block_number: int) -> None:
-        """The whole block is done."""
-        await self._move(Position(block_number + 1))
-
-    async def checkpoint_transaction(self, block_number: int, tx_id: str) -> None:
-        """The block is done up to and including this transaction."""
-        await self._move(Position(block_number, tx_id))
-
-    async def checkpoint_event(self, event: Event) -> None:
-        """Events are done up to and including this one."""
-        await self.checkpoint_transaction(event.block_number, event.tx_id)
-
-    async def _move(self, position: Position) -> None:
-        self._position = position
-
-
-class FileCheckpointer:
-    """A checkpoint in a JSON file, in the form the other Fabric client SDKs use.
+class Checkpointer:
+    """A checkpoint in memory or, with a `path`, in a JSON file of the form the Fabric SDKs use.
 
     Each checkpoint replaces the file as a whole and is on disk when the call returns, so a crash
     leaves the previous one or this one. One process writes a file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None = None) -> None:
         """Read the file if there is one. Raises CheckpointCorrupt, OSError."""
         self._path = path
-        self._position = _read(path)
+        self._position = None if path is None else _read(path)
         self._writing = asyncio.Lock()
 
     @property
@@ -81,7 +54,7 @@ class FileCheckpointer:
         return self._position
 
     async def checkpoint_block(self, block_number: int) -> None:
-        """The whole block is done."""
+        """The whole block is done. Raises OSError, like the two below."""
         await self._move(Position(block_number + 1))
 
     async def checkpoint_transaction(self, block_number: int, tx_id: str) -> None:
@@ -94,7 +67,8 @@ class FileCheckpointer:
 
     async def _move(self, position: Position) -> None:
         async with self._writing:
-            await asyncio.to_thread(_write, self._path, position)
+            if self._path is not None:
+                await asyncio.to_thread(_write, self._path, position)
             self._position = position
 
 

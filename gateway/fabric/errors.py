@@ -58,19 +58,19 @@ class FabricError(Exception):
     """Base of every error this package raises on purpose."""
 
 
-class BadIdentity(FabricError):  # noqa: N818 - named by what happened
+class BadIdentity(FabricError):
     """A certificate, key or signature cannot be used; the text never holds key material."""
 
 
-class NotSigned(FabricError):  # noqa: N818 - named by what happened
+class NotSigned(FabricError):
     """A step needs a signature: give the client a signer, or the message a signature."""
 
 
-class MalformedMessage(FabricError):  # noqa: N818 - named by what happened
+class MalformedMessage(FabricError):
     """Bytes are not the Fabric message they were given as."""
 
 
-class CheckpointCorrupt(FabricError):  # noqa: N818 - named by what happened
+class CheckpointCorrupt(FabricError):
     """A checkpoint file holds something else; it is left as it is."""
 
 
@@ -144,7 +144,7 @@ class CommitStatusError(StepError):
     """The peer could not say whether the transaction was committed."""
 
 
-class Throttled(StepError):  # noqa: N818 - named by what happened
+class Throttled(StepError):
     """This call was turned away unread because too many were running; send it again later."""
 
 
@@ -165,11 +165,11 @@ class CommitError(FabricError):
         return self.code in (_MVCC_READ_CONFLICT, _PHANTOM_READ_CONFLICT)
 
 
-class OutcomeUnknown(FabricError):  # noqa: N818 - named by what happened
+class OutcomeUnknown(FabricError):
     """The transaction may be committed or not.
 
-    Ask later with `client.channel(channel).commit(tx_id).status()`; or look it up and send the
-    same envelope again with `client.transaction_from_bytes(transaction).commit()`.
+    Ask later with `client.channel(channel).commit(tx_id).status()`; or look it up and, if need be,
+    send the same envelope again with `client.transaction_from_bytes(transaction).resolve()`.
     """
 
     def __init__(self, tx_id: str, channel: str, transaction: bytes) -> None:

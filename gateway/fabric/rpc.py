@@ -43,7 +43,7 @@ class ErrorDetail:
         return f"{self.address} {self.msp_id}: {self.message}"
 
 
-class RpcFailure(Exception):  # noqa: N818 - named by what happened
+class RpcFailure(Exception):
     """A gRPC call that did not end with OK. `address` is the peer that was asked."""
 
     def __init__(

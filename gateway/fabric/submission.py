@@ -64,20 +64,45 @@ async def commit_transaction(
     Raises CommitError (in a block, not applied), OutcomeUnknown, NotSigned; SubmitError and
     Throttled only when the transaction surely reached no orderer.
     """
-    if context.signer is None:
-        raise NotSigned("resolving an outcome takes questions signed here; run the steps instead")
-    result = transaction.result()
+    result = _result(transaction, context)
     with nullcontext() if follower is None else follower.expect(transaction.tx_id) as waiter:
-        status = await _outcome(transaction, context, waiter)
+        cause = await _first_send(transaction)
+        timeout_s = context.timeouts.commit_status_s
+        window_s = timeout_s if cause is None else context.resolution.lookup_s
+        status = await _outcome(transaction, context, waiter, window_s, cause)
     status.require_valid()
     return Committed(status.tx_id, status.block_number, result)
 
 
-async def _outcome(transaction: Submittable, context: Context, waiter: Waiter | None) -> Status:
+async def resolve_transaction(transaction: Submittable, context: Context) -> Committed:
+    """Find out what became of a transaction that was sent before, perhaps by another process.
+
+    It is looked up first and sent again only if it is not found. Raises CommitError,
+    OutcomeUnknown, NotSigned.
+    """
+    result = _result(transaction, context)
+    status = await _outcome(transaction, context, None, context.resolution.lookup_s, None)
+    status.require_valid()
+    return Committed(status.tx_id, status.block_number, result)
+
+
+def _result(transaction: Submittable, context: Context) -> bytes:
+    """The chaincode's answer; refuses before anything is sent what could not be followed up."""
+    if context.signer is None:
+        raise NotSigned("resolving an outcome takes questions signed here; run the steps instead")
+    return transaction.result()
+
+
+async def _outcome(
+    transaction: Submittable,
+    context: Context,
+    waiter: Waiter | None,
+    window_s: float,
+    cause: StepError | None,
+) -> Status:
+    """Look up for `window_s`, then send again and look up as often as allowed."""
     resolution = context.resolution
     commit = transaction.pending()
-    cause = await _first_send(transaction)
-    window_s = resolution.lookup_s if cause else context.timeouts.commit_status_s
     for resends in range(resolution.resends_max + 1):
         status, error = await _look_up(commit, waiter, window_s)
         if status is not None:

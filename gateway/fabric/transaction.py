@@ -10,7 +10,7 @@ from gateway.fabric.errors import MalformedMessage
 from gateway.fabric.follower import CommitFollower
 from gateway.fabric.identity import Signing
 from gateway.fabric.rpc import Call
-from gateway.fabric.submission import Committed, commit_transaction
+from gateway.fabric.submission import Committed, commit_transaction, resolve_transaction
 
 
 class Transaction:
@@ -97,3 +97,10 @@ class Transaction:
     async def commit(self, *, follower: CommitFollower | None = None) -> Committed:
         """Submit it and resolve its outcome; see `submission.commit_transaction` for errors."""
         return await commit_transaction(self, self._context, follower)
+
+    async def resolve(self) -> Committed:
+        """Find out what became of it after it was sent before; send it again only if not found.
+
+        See `submission.resolve_transaction` for errors.
+        """
+        return await resolve_transaction(self, self._context)

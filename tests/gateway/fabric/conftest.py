@@ -19,6 +19,8 @@ PATIENT = Resolution(lookup_s=5, resends_max=2)
 HASTY = Resolution(lookup_s=0.2, resends_max=2)
 QUICK_RECONNECT = Reconnect(first_s=0.01, cap_s=0.05, failures_max=20)
 
+Until = Callable[[Callable[[], bool]], Awaitable[None]]
+
 
 @pytest.fixture(scope="session")
 def root() -> Issued:
@@ -99,7 +101,7 @@ async def contract(client: FabricClient) -> Contract:
 
 
 @pytest.fixture
-def until() -> Callable[[Callable[[], bool]], Awaitable[None]]:
+def until() -> Until:
     """Wait for a condition, at most five seconds."""
 
     async def wait(condition: Callable[[], bool]) -> None:

@@ -7,15 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from gateway.fabric.checkpoint import FileCheckpointer, MemoryCheckpointer, Position
+from gateway.fabric.checkpoint import Checkpointer, Position
 from gateway.fabric.errors import CheckpointCorrupt
-
-Checkpointer = MemoryCheckpointer | FileCheckpointer
 
 
 @pytest.fixture(params=["memory", "file"])
 def checkpointer(request: pytest.FixtureRequest, tmp_path: Path) -> Checkpointer:
-    return MemoryCheckpointer() if request.param == "memory" else FileCheckpointer(tmp_path / "c")
+    return Checkpointer(None if request.param == "memory" else tmp_path / "c")
 
 
 async def test_nothing_at_first(checkpointer: Checkpointer) -> None:
@@ -40,8 +38,8 @@ async def test_a_block_clears_the_transaction(checkpointer: Checkpointer) -> Non
 
 async def test_the_file_is_read_again_and_has_the_sdk_form(tmp_path: Path) -> None:
     path = tmp_path / "c"
-    await FileCheckpointer(path).checkpoint_transaction(7, "tx")
-    assert FileCheckpointer(path).position == Position(7, "tx")
+    await Checkpointer(path).checkpoint_transaction(7, "tx")
+    assert Checkpointer(path).position == Position(7, "tx")
     assert json.loads(path.read_text()) == {"blockNumber": 7, "transactionId": "tx"}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
@@ -69,7 +67,7 @@ def test_a_file_with_something_else_is_refused_and_left_alone(
     path = tmp_path / "c"
     path.write_bytes(content)
     with pytest.raises(CheckpointCorrupt):
-        FileCheckpointer(path)
+        Checkpointer(path)
     assert path.read_bytes() == content
 
 
@@ -77,7 +75,7 @@ async def test_a_failed_write_leaves_the_old_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "c"
-    checkpointer = FileCheckpointer(path)
+    checkpointer = Checkpointer(path)
     await checkpointer.checkpoint_block(1)
 
     def full(descriptor: int) -> None:
@@ -87,7 +85,7 @@ async def test_a_failed_write_leaves_the_old_checkpoint(
     with pytest.raises(OSError, match="no space"):
         await checkpointer.checkpoint_block(2)
     assert checkpointer.position == Position(2)
-    assert FileCheckpointer(path).position == Position(2)
+    assert Checkpointer(path).position == Position(2)
 
 
 async def test_it_is_on_disk_before_the_call_returns(
@@ -101,5 +99,5 @@ async def test_it_is_on_disk_before_the_call_returns(
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", watched)
-    await FileCheckpointer(tmp_path / "c").checkpoint_block(1)
+    await Checkpointer(tmp_path / "c").checkpoint_block(1)
     assert synced == ["c.new", tmp_path.name]

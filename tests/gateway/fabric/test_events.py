@@ -13,14 +13,23 @@ from fabric_protos.common import common_pb2
 from gateway.fabric.blocks import BlockKind
 from gateway.fabric.chaincode_events import ChaincodeEvent
 from gateway.fabric.channel import Channel
-from gateway.fabric.checkpoint import FileCheckpointer, MemoryCheckpointer
+from gateway.fabric.checkpoint import Checkpointer
 from gateway.fabric.client import FabricClient
 from gateway.fabric.connection import Connection
 from gateway.fabric.errors import EventsError, NotSigned
 from gateway.fabric.identity import Identity, Signer
+from gateway.fabric.rpc import Call
 from gateway.fabric.timeouts import Reconnect
+from tests.gateway.fabric.conftest import Until
 from tests.support.fake_fabric import FakePeer
-from tests.support.fake_fabric_messages import CHAINCODE, CHANNEL, FakeEvent, FakeTransaction
+from tests.support.fake_fabric_messages import (
+    CHAINCODE,
+    CHANNEL,
+    THROTTLED,
+    Fail,
+    FakeEvent,
+    FakeTransaction,
+)
 
 Code = grpc.StatusCode
 TIMEOUT_S = 10
@@ -115,7 +124,9 @@ async def test_a_cancelled_wait_loses_nothing(channel: Channel, peer: FakePeer) 
             assert list(block.data.data) == [tx.encode()]
 
 
-async def test_closing_ends_the_stream_on_the_peer(channel: Channel, peer: FakePeer, until) -> None:
+async def test_closing_ends_the_stream_on_the_peer(
+    channel: Channel, peer: FakePeer, until: Until
+) -> None:
     stream = channel.blocks(start_block=0)
     await take(stream, 1)
     await until(lambda: peer.open_calls == 1)
@@ -161,14 +172,14 @@ async def test_a_new_reader_goes_on_at_the_checkpoint(
 ) -> None:
     await commit_events(peer, ["a", "b", "c"], ["d"], ["e", "f"])
     file = tmp_path / "checkpoint"
-    checkpointer = FileCheckpointer(file)
+    checkpointer = Checkpointer(file)
     async with channel.chaincode_events(
         CHAINCODE, start_block=0, checkpoint=checkpointer
     ) as stream:
         for event in await take(stream, taken):
             await checkpointer.checkpoint_event(event)
     async with channel.chaincode_events(
-        CHAINCODE, start_block=0, checkpoint=FileCheckpointer(file)
+        CHAINCODE, start_block=0, checkpoint=Checkpointer(file)
     ) as stream:
         assert ids(await take(stream, 6 - taken)) == list(islice("abcdef", taken, None))
 
@@ -177,7 +188,7 @@ async def test_a_checkpoint_at_a_transaction_without_event_leaves_nothing_out(
     channel: Channel, peer: FakePeer
 ) -> None:
     await commit_events(peer, ["a"], ["b"])
-    checkpointer = MemoryCheckpointer()
+    checkpointer = Checkpointer()
     await checkpointer.checkpoint_transaction(1, "no-event")
     async with channel.chaincode_events(CHAINCODE, checkpoint=checkpointer) as stream:
         assert ids(await take(stream, 2)) == ["a", "b"]
@@ -185,7 +196,7 @@ async def test_a_checkpoint_at_a_transaction_without_event_leaves_nothing_out(
 
 async def test_blocks_from_a_checkpoint(channel: Channel, peer: FakePeer) -> None:
     await commit_events(peer, ["a"], ["b"])
-    checkpointer = MemoryCheckpointer()
+    checkpointer = Checkpointer()
     await checkpointer.checkpoint_block(1)
     async with channel.blocks(start_block=0, checkpoint=checkpointer) as stream:
         assert [number(block) for block in await take(stream, 1)] == [2]
@@ -240,6 +251,38 @@ async def test_it_gives_up_after_the_allowed_failures(
             await take(stream, 1)
     assert caught.value.code is Code.UNAVAILABLE
     assert sum(len(peer.calls) for peer in peers) == 4
+
+
+async def test_events_whose_start_may_not_be_asked_for(
+    channel: Channel, peers: list[FakePeer]
+) -> None:
+    words = "evaluate call: chaincode response 500, access denied for [GetChainInfo]"
+    for peer in peers:
+        peer.script[Call.EVALUATE].extend([Fail(Code.UNKNOWN, words)] * 2)
+    async with channel.chaincode_events(CHAINCODE) as stream:
+        with pytest.raises(EventsError) as caught:
+            await stream.open()
+    assert caught.value.code is Code.PERMISSION_DENIED
+
+
+async def test_events_whose_start_cannot_be_asked_for_yet(
+    channel: Channel, peers: list[FakePeer]
+) -> None:
+    peers[0].script[Call.EVALUATE].append(Fail(Code.UNKNOWN, THROTTLED))
+    async with channel.chaincode_events(CHAINCODE) as stream:
+        await stream.open()
+        await commit_events(peers[0], ["a"])
+        assert ids(await take(stream, 1)) == ["a"]
+
+
+async def test_a_response_of_unknown_kind_ends_the_stream(
+    channel: Channel, peers: list[FakePeer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.support.fake_fabric.whole_block", lambda *_: None)
+    async with channel.blocks(start_block=0) as stream:
+        with pytest.raises(EventsError) as caught:
+            await take(stream, 1)
+    assert caught.value.code is Code.UNIMPLEMENTED
 
 
 async def test_a_request_signed_elsewhere_is_resumed(

@@ -11,7 +11,7 @@ from gateway.fabric.contract import Contract
 from gateway.fabric.errors import EndorseError, EvaluateError, SubmitError, Throttled
 from gateway.fabric.identity import Identity, Signer
 from gateway.fabric.rpc import Call
-from tests.gateway.fabric.conftest import QUICK
+from tests.gateway.fabric.conftest import QUICK, Until
 from tests.support.fake_certificates import Issued, issue, make_root
 from tests.support.fake_fabric import FakePeer
 from tests.support.fake_fabric_messages import CHAINCODE, CHANNEL, Fail, Hang
@@ -158,6 +158,15 @@ async def test_client_certificate_and_its_hash(
     assert len(peer.tls_hashes[0]) == 32
 
 
+def test_the_text_of_tls_holds_no_key(user: Issued) -> None:
+    tls = Tls(
+        root_certificates=b"",
+        client_certificate=user.certificate_pem,
+        client_key=user.key_pem,
+    )
+    assert "PRIVATE KEY" not in repr(tls)
+
+
 def test_a_client_certificate_needs_its_key(user: Issued) -> None:
     tls = Tls(root_certificates=b"", client_certificate=user.certificate_pem)
     with pytest.raises(ValueError, match="belong together"):
@@ -165,7 +174,7 @@ def test_a_client_certificate_needs_its_key(user: Issued) -> None:
 
 
 async def test_too_many_calls_wait_in_the_client_and_are_throttled(
-    root: Issued, peer: FakePeer, identity: Identity, signer: Signer, until
+    root: Issued, peer: FakePeer, identity: Identity, signer: Signer, until: Until
 ) -> None:
     options = ConnectionOptions(calls_max=1)
     tls = Tls(root_certificates=root.certificate_pem)

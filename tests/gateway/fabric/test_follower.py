@@ -7,14 +7,18 @@ import pytest
 from fabric_protos.common import common_pb2
 
 from gateway.fabric.client import FabricClient
+from gateway.fabric.connection import Connection, PeerAddress, Tls
 from gateway.fabric.contract import Contract
 from gateway.fabric.errors import CommitError, ErrorDetail, EventsError
 from gateway.fabric.rpc import Call
+from tests.gateway.fabric.conftest import Until
+from tests.support.fake_certificates import Issued, issue
 from tests.support.fake_fabric import FakePeer
 from tests.support.fake_fabric_messages import (
     CHANNEL,
     INSUFFICIENT_ORDERERS,
     Fail,
+    FakeLedger,
     FakeTransaction,
     Invalid,
 )
@@ -66,7 +70,7 @@ async def test_committed_although_unacknowledged(
 
 
 async def test_commits_during_a_lost_stream_are_not_missed(
-    client: FabricClient, contract: Contract, peers: list[FakePeer], until
+    client: FabricClient, contract: Contract, peers: list[FakePeer], until: Until
 ) -> None:
     peers[0].stream_losses.append(1)
     async with client.channel(CHANNEL).follower() as follower:
@@ -111,7 +115,7 @@ async def test_a_refused_stream_is_told_at_the_start(
 
 
 async def test_when_the_stream_ends_for_good_each_transaction_is_asked_for(
-    client: FabricClient, contract: Contract, peers: list[FakePeer], until
+    client: FabricClient, contract: Contract, peers: list[FakePeer], until: Until
 ) -> None:
     peers[0].stream_losses.append(1)
     async with client.channel(CHANNEL).follower() as follower:
@@ -123,8 +127,24 @@ async def test_when_the_stream_ends_for_good_each_transaction_is_asked_for(
     assert asked(*peers) == 1
 
 
+async def test_a_follower_that_shows_nothing_is_doubted(
+    root: Issued, contract: Contract, peer: FakePeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.fabric.submission.FOLLOW_S_MAX", 0.05)
+    elsewhere = FakePeer(FakeLedger(), issue(root, "peer"))
+    await elsewhere.start()
+    tls = Tls(root_certificates=root.certificate_pem)
+    context = contract._context
+    async with Connection([PeerAddress(elsewhere.address)], tls) as connection:
+        silent = FabricClient(connection, context.identity, context.signer).channel(CHANNEL)
+        async with silent.follower() as follower:
+            assert (await contract.submit("cast", follower=follower)).block_number == 1
+    await elsewhere.stop()
+    assert asked(peer) == 1
+
+
 async def test_closing_ends_the_stream_and_frees_who_waits(
-    client: FabricClient, peer: FakePeer, until
+    client: FabricClient, peer: FakePeer, until: Until
 ) -> None:
     async with client.channel(CHANNEL).follower() as follower:
         await until(lambda: peer.open_calls == 1)

@@ -22,6 +22,7 @@ from gateway.fabric.errors import (
     chaincode_response,
 )
 from gateway.fabric.rpc import Call
+from tests.gateway.fabric.conftest import Until
 from tests.support.fake_fabric import FakePeer
 from tests.support.fake_fabric_messages import CHANNEL, THROTTLED, Fail, Hang, Invalid
 
@@ -116,7 +117,7 @@ async def test_endorse_that_returns_another_transaction_is_not_signed(
     def swapped(proposal: object, answer: bytes) -> bytes:
         theirs = proposal_pb2.Proposal.FromString(other._signing.message)
         header = common_pb2.Header.FromString(theirs.header)
-        return common_pb2.Payload(header=header).SerializeToString()
+        return bytes(common_pb2.Payload(header=header).SerializeToString())
 
     monkeypatch.setattr("tests.support.fake_fabric.prepared", swapped)
     with pytest.raises(MalformedMessage, match="another transaction"):
@@ -223,7 +224,7 @@ async def test_a_chaincode_that_speaks_of_throttling_is_not_throttling(
 
 @pytest.mark.parametrize("call", [Call.EVALUATE, Call.ENDORSE, Call.SUBMIT, Call.COMMIT_STATUS])
 async def test_cancelling_leaves_nothing_running(
-    contract: Contract, peers: list[FakePeer], until, call: Call
+    contract: Contract, peers: list[FakePeer], until: Until, call: Call
 ) -> None:
     peer = peers[0]
     peer.script[call].append(Hang())

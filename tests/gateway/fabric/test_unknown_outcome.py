@@ -87,7 +87,7 @@ async def test_acknowledged_but_never_ordered_goes_again(
 
 
 async def test_unknown_after_every_try_carries_all_that_is_needed_later(
-    client: FabricClient, hasty_contract: Contract, peer: FakePeer
+    client: FabricClient, hasty: FabricClient, hasty_contract: Contract, peer: FakePeer
 ) -> None:
     fail = Fail(Code.UNAVAILABLE, INSUFFICIENT_ORDERERS, [ORDERER])
     peer.script[Call.SUBMIT].extend([fail] * 3)
@@ -99,11 +99,42 @@ async def test_unknown_after_every_try_carries_all_that_is_needed_later(
     assert isinstance(unknown.__cause__, SubmitError | CommitStatusError)
     assert len(envelopes(peer)) == 3
 
-    committed = await client.transaction_from_bytes(unknown.transaction).commit()
+    committed = await hasty.transaction_from_bytes(unknown.transaction).resolve()
     assert committed.tx_id == unknown.tx_id
     assert committed.result == b"ok"
     assert len(set(envelopes(peer))) == 1
     assert (await client.channel(CHANNEL).commit(unknown.tx_id).status()).block_number == 1
+
+
+async def test_resolving_a_committed_transaction_sends_nothing(
+    client: FabricClient, contract: Contract, peer: FakePeer
+) -> None:
+    transaction = await contract.proposal("cast").endorse()
+    await transaction.submit()
+    resolved = await client.transaction_from_bytes(transaction.to_bytes()).resolve()
+    assert (resolved.tx_id, resolved.block_number, resolved.result) == (transaction.tx_id, 1, b"ok")
+    assert len(envelopes(peer)) == 1
+
+
+async def test_resolving_an_invalid_transaction(
+    client: FabricClient, contract: Contract, peer: FakePeer
+) -> None:
+    peer.script[Call.SUBMIT].append(Invalid(10))
+    transaction = await contract.proposal("cast").endorse()
+    await transaction.submit()
+    with pytest.raises(CommitError) as caught:
+        await transaction.resolve()
+    assert caught.value.code_name == "ENDORSEMENT_POLICY_FAILURE"
+    assert len(envelopes(peer)) == 1
+
+
+async def test_a_refused_resend_does_not_say_that_nothing_happened(
+    hasty: FabricClient, hasty_contract: Contract, peer: FakePeer
+) -> None:
+    transaction = await hasty_contract.proposal("cast").endorse()
+    peer.script[Call.SUBMIT].extend([Fail(Code.FAILED_PRECONDITION, "no orderers")] * 2)
+    with pytest.raises(OutcomeUnknown):
+        await transaction.resolve()
 
 
 async def test_throttled_look_ups_are_asked_again(contract: Contract, peer: FakePeer) -> None:
