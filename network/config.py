@@ -316,7 +316,7 @@ def _channel(
 def _check(config: NetworkConfig, findings: Findings) -> None:
     _check_orgs(config, findings)
     _check_orderer(config, findings)
-    _check_endorsement(config, config.endorsement, tuple(config.orgs), "endorsement", findings)
+    _check_endorsement(config, findings)
     for index, channel in enumerate(config.channels):
         _check_channel(config, channel, f"channels[{index}]", findings)
     _check_repeats(config, findings)
@@ -354,27 +354,34 @@ def _check_channel(
             findings.note(f"{path}.members", f"{org} is not among orgs")
         elif org and not config.orgs[org].peers:
             findings.note(f"{path}.members", f"{org} runs no peer")
-    where = f"{path}.endorsement" if channel.endorsement is not config.endorsement else path
-    _check_endorsement(config, channel.endorsement, channel.members, where, findings)
-
-
-def _check_endorsement(
-    config: NetworkConfig,
-    endorsement: Endorsement,
-    members: tuple[str, ...],
-    path: str,
-    findings: Findings,
-) -> None:
-    substitute = endorsement.substitute
-    for org in (*endorsement.require, *((substitute,) if substitute else ())):
-        if org and org not in members:
+    if channel.endorsement is not config.endorsement:
+        path = f"{path}.endorsement"
+        _check_substitute(channel.endorsement, path, findings)
+    for org in _endorsers(channel.endorsement):
+        if org not in channel.members:
             findings.note(path, f"{org} must endorse but is not a member")
-        elif org and not config.orgs[org].peers if org in config.orgs else False:
-            findings.note(path, f"{org} must endorse but runs no peer")
+
+
+def _check_endorsement(config: NetworkConfig, findings: Findings) -> None:
+    for org in _endorsers(config.endorsement):
+        if org not in config.orgs:
+            findings.note("endorsement", f"{org} is not among orgs")
+        elif not config.orgs[org].peers:
+            findings.note("endorsement", f"{org} must endorse but runs no peer")
+    _check_substitute(config.endorsement, "endorsement", findings)
+
+
+def _check_substitute(endorsement: Endorsement, path: str, findings: Findings) -> None:
+    substitute = endorsement.substitute
     if substitute in endorsement.require:
         findings.note(path, f"{substitute} cannot stand in for itself")
     if substitute and len(endorsement.require) == 1:
         findings.note(path, "a substitute needs at least two required orgs")
+
+
+def _endorsers(endorsement: Endorsement) -> list[str]:
+    """Everyone the rule names; an empty name stands for one that was refused already."""
+    return [org for org in (*endorsement.require, endorsement.substitute) if org]
 
 
 def _check_repeats(config: NetworkConfig, findings: Findings) -> None:
