@@ -43,12 +43,7 @@ async def import_roll(world: World, call: Call, request: ImportRoll) -> RollImpo
     existing = await world.find(key, RollImport)
     if existing is not None:
         return existing
-    added = rule.import_units(
-        request.units,
-        await units.register(world),
-        evidence_sha256=request.evidence_sha256,
-        now_ms=call.now_ms,
-    )
+    added = rule.import_units(request.units, await units.register(world), call.now_ms)
     for unit in added:
         units.save_unit(world, unit, before=())
     record = RollImport(
@@ -112,7 +107,7 @@ async def preview_roll(world: World, _call: Call, request: PreviewRoll) -> RollP
     bad = (*rule.bad_rows(request.units), *rule.conflicting_rows(request.units, register))
     left_out = {row.index for row in bad}
     rows = [row for index, row in enumerate(request.units) if index not in left_out]
-    added = rule.import_units(rows, register, evidence_sha256="", now_ms=0)
+    added = rule.import_units(rows, register, now_ms=0)
     totals, _ = rule.freeze([*register.values(), *added])
     return RollPreview(**msgspec.structs.asdict(totals), bad_rows=bad)
 

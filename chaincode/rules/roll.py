@@ -115,9 +115,12 @@ def require_one_building(row: UnitRow, register: Mapping[str, Unit]) -> None:
 
 
 def import_units(
-    rows: Sequence[UnitRow], register: Mapping[str, Unit], *, evidence_sha256: str, now_ms: int
+    rows: Sequence[UnitRow], register: Mapping[str, Unit], now_ms: int
 ) -> tuple[Unit, ...]:
-    """The units to add: those not on the register yet. An import never changes a unit."""
+    """The units to add: those not on the register yet. An import never changes a unit.
+
+    The import's own record has the evidence, once instead of 20,000 times.
+    """
     found = conflicting_rows(rows, register)
     if found:
         raise Conflict("roll/units-differ", count=len(found), rows=_told(found))
@@ -131,7 +134,6 @@ def import_units(
             change=Change.IMPORTED,
             changed_at=now_ms,
             since_at=now_ms,
-            evidence_sha256=evidence_sha256,
         )
         for row in added
     )
@@ -309,7 +311,7 @@ def _unit(
     change: Change,
     changed_at: int,
     since_at: int,
-    evidence_sha256: str,
+    evidence_sha256: str | None = None,
     reason: CorrectionReason | None = None,
 ) -> Unit:
     row = settled(row)

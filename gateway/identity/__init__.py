@@ -1,0 +1,1 @@
+"""What the regulator does off the ledger: who owners are, and which random ids they have there."""
