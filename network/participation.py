@@ -19,7 +19,6 @@ from network.rpc import CallFailed
 _PATH = "/participation/v1/channels"
 _OK = 200
 _CREATED = 201
-_ANSWER_BYTES_MAX = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ async def _request(
             aiohttp.ClientSession(timeout=limit) as session,
             session.request(method, url, data=form, ssl=admin.context()) as response,
         ):
-            body = await response.content.read(_ANSWER_BYTES_MAX)
+            body = await response.read()
             if response.status not in (_OK, _CREATED):
                 words = body.decode(errors="replace").strip()
                 raise CallFailed(admin.node, f"{method} {_PATH}: {response.status} {words}")

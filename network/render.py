@@ -13,20 +13,21 @@ TEMPLATES = Path(__file__).parent / "templates"
 BUILDER = Path(__file__).parent / "builder"
 _EXPIRATION_FACTOR = 5
 _PULL_MS_MIN = 4_000
-_REQUEST_MS_MIN = 1_000
+_REQUEST_MS_BY_CHANNELS = ((10, 1_000), (50, 5_000))  # up to so many channels, so often
 _REQUEST_MS_MAX = 20_000
-_REQUEST_MS_PER_CHANNEL = 200
 
 
 def gossip_request_ms(topology: Topology) -> int:
     """How often a peer asks others for their state, per channel: rarer with more channels.
 
-    The cost of asking grows with the channels, while news travels by publishing anyway.
+    The cost of asking grows with the channels, while news travels by publishing anyway. It has
+    few steps, so that a new community rarely makes every peer's configuration an older one.
     """
     if topology.config.timing.gossip_request is not None:
         return topology.config.timing.gossip_request
-    wanted = _REQUEST_MS_PER_CHANNEL * len(topology.config.channels)
-    return max(_REQUEST_MS_MIN, min(wanted, _REQUEST_MS_MAX))
+    count = len(topology.config.channels)
+    fitting = (ms for most, ms in _REQUEST_MS_BY_CHANNELS if count <= most)
+    return next(fitting, _REQUEST_MS_MAX)
 
 
 def core_yaml(topology: Topology, node: Node) -> str:
