@@ -29,6 +29,10 @@ ANY_ORG: Final = tuple(Org)
 ANY_ROLE: Final = tuple(Role)
 OWNER_ROLES: Final = (Role.OWNER, Role.COMMITTEE_MEMBER, Role.REPRESENTATIVE)
 """Members and representatives are owners; what each may do is asked of register and committee."""
+CLERK_ROLES: Final = (*OWNER_ROLES, Role.REGULATOR_CLERK)
+"""Who enters paper: the regulator's clerks, and members who are seated now."""
+CONVENERS: Final = (Org.COMMITTEE, Org.REGULATOR)
+"""Who gives notice of a vote: the committee, or the regulator in its place (条例 Art. 13)."""
 EMPLOYERS: Final = (Org.REGULATOR, Org.PROPERTY, Org.BANK, Org.ARBITRATION)
 """Organisations whose clerks hold credentials; the regulator also issues the owners'."""
 
@@ -64,6 +68,8 @@ def _act(name: str, module: Module | None, roles: tuple[Role, ...], says: str) -
 def _query(name: str, module: Module | None, says: str) -> Access:
     return Access(name=name, kind=Kind.QUERY, module=module, orgs=ANY_ORG, says=says)
 
+
+_VOTING: Final = Module.VOTING
 
 ACCESS: Final[tuple[Access, ...]] = (
     # --- Community and people ---
@@ -111,6 +117,75 @@ ACCESS: Final[tuple[Access, ...]] = (
     _query("past_committee", None, "A committee of an earlier term."),
     _query("committee_decision", None, "One decision of the committee and where it stands."),
     # --- Voting ---
+    _transaction(
+        "set_matter_rule", _VOTING, (Org.REGULATOR,), "States the starting rule of a matter class."
+    ),
+    _transaction("set_words", _VOTING, (Org.REGULATOR,), "States the words texts may not hold."),
+    _act(
+        "draft_motion",
+        _VOTING,
+        (*OWNER_ROLES, Role.COMPANY_CLERK),
+        "Drafts a motion for the committee, a petition or the company.",
+    ),
+    _transaction(
+        "draft_official_motion", _VOTING, (Org.REGULATOR,), "Drafts a motion as the regulator."
+    ),
+    _transaction(
+        "call_again", _VOTING, CONVENERS, "Puts an inquorate motion again on second-call terms."
+    ),
+    _act("sign_petition", _VOTING, OWNER_ROLES, "Signs a petition for a motion."),
+    _transaction("review_motion", _VOTING, ANY_ORG, "Does one step of a motion's review."),
+    _transaction(
+        "register_trustee_key", _VOTING, CONVENERS, "Gives a public key for sealed ballots."
+    ),
+    _transaction("publish_motion", _VOTING, CONVENERS, "Gives notice of a motion; pins its rule."),
+    _transaction("pin_roll", _VOTING, ANY_ORG, "Pins the roll when the window opens, if due."),
+    _act("cast_ballot", _VOTING, OWNER_ROLES, "Casts ballots for units."),
+    _act("grant_proxy", _VOTING, OWNER_ROLES, "Lets another person vote for units."),
+    _act("revoke_proxy", _VOTING, OWNER_ROLES, "Takes a proxy back."),
+    _act("enter_paper", _VOTING, CLERK_ROLES, "Enters a paper ballot as one of two clerks."),
+    _act("record_hand_count", _VOTING, CLERK_ROLES, "States the paper ballots counted by hand."),
+    _act(
+        "record_service",
+        _VOTING,
+        (*CLERK_ROLES, Role.COMPANY_CLERK),
+        "States that a notice reached the owners of units.",
+    ),
+    _act("acknowledge_notice", _VOTING, OWNER_ROLES, "Says that an owner has seen a notice."),
+    _transaction("extend_motion", _VOTING, CONVENERS, "Extends a motion's window."),
+    _transaction("close_motion", _VOTING, ANY_ORG, "Ends the casting of a motion, when due."),
+    _transaction(
+        "release_trustee_key", _VOTING, CONVENERS, "Gives the private key to open sealed ballots."
+    ),
+    _act("open_ballot", _VOTING, OWNER_ROLES, "Opens one's own sealed ballot."),
+    _transaction("count_motion", _VOTING, ANY_ORG, "Counts a closed motion and decides it."),
+    _act("object_to_result", _VOTING, OWNER_ROLES, "Objects to a preliminary result."),
+    _transaction("answer_objection", _VOTING, (Org.REGULATOR,), "Answers an objection."),
+    _transaction("finalise_motion", _VOTING, ANY_ORG, "Makes a result final, when due."),
+    _transaction("apply_effect", _VOTING, ANY_ORG, "Brings about what a motion carried."),
+    _transaction(
+        "void_motion",
+        _VOTING,
+        (Org.REGULATOR, Org.ARBITRATION),
+        "Declares that a motion has no result.",
+    ),
+    _query("matter_rule", _VOTING, "The decision rule of one matter class."),
+    _query("matter_rules", _VOTING, "The decision rules of the community."),
+    _query("rule_templates", _VOTING, "The decision rules that ship."),
+    _query("words", _VOTING, "The words that texts may not hold."),
+    _query("motion", _VOTING, "One motion and where it stands."),
+    _query("motions", _VOTING, "The community's motions."),
+    _query("petition", _VOTING, "How far a petition is."),
+    _query("vote_weight", _VOTING, "What a unit counts for in a motion."),
+    _query("proxy_grant", _VOTING, "One proxy grant."),
+    _query("paper_sheet", _VOTING, "The readings of one paper ballot."),
+    _query("turnout", _VOTING, "Who took part so far, never what they chose."),
+    _query("board", _VOTING, "The public board: unit, area, choice or commitment."),
+    _query("ballot_receipt", _VOTING, "The ballot on record for a unit; whether it was counted."),
+    _query("counted_ballots", _VOTING, "The ballots as they were counted, for a verifier."),
+    _query("result", _VOTING, "The figures of a counted motion."),
+    _query("objections", _VOTING, "The objections to a result."),
+    _query("certificate", _VOTING, "The document of a final result."),
     # --- Funds ---
 )
 

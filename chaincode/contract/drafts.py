@@ -6,6 +6,7 @@ from typing import Final
 
 from chaincode import codec, keys
 from chaincode.contract import units
+from chaincode.contract.committees import committee_now, require_committee_decision
 from chaincode.contract.handlers import Actor, Call, Handler
 from chaincode.contract.motion_messages import (
     CallAgain,
@@ -20,9 +21,8 @@ from chaincode.contract.motion_messages import (
     SignPetition,
 )
 from chaincode.contract.rulebook import rule_for, word_list
-from chaincode.errors import Conflict, NotAllowed, NotFound, RuleForbids
+from chaincode.errors import Conflict, NotAllowed, RuleForbids
 from chaincode.model.base import Role
-from chaincode.model.committee import Committee, CommitteeDecision
 from chaincode.model.motion import (
     Content,
     Drafted,
@@ -117,8 +117,7 @@ async def call_again(world: World, call: Call, request: CallAgain) -> Motion:
 async def _require_initiator(world: World, call: Call, actor: Actor, initiator: Initiator) -> None:
     holder_id = actor.credential.holder_id
     if initiator is Initiator.COMMITTEE:
-        committee = await world.find(keys.committee(world.community), Committee)
-        require_seated(committee, holder_id, call.now_ms)
+        require_seated(await committee_now(world), holder_id, call.now_ms)
     elif initiator is Initiator.PROPERTY:
         if actor.credential.role is not Role.COMPANY_CLERK:
             raise NotAllowed("caller/not-the-company")
@@ -232,9 +231,9 @@ async def review_motion(world: World, call: Call, request: ReviewMotion) -> Moti
     Refused if the step is another organisation's (403 ``motion/review-not-yours``); there is no
     such motion (404 ``motion/unknown``), rule (404 ``rule/unknown``) or committee decision (404
     ``committee-decision/unknown``); the motion is no draft (409 ``motion/wrong-phase``); another
-    step is due (409 ``motion/review-out-of-order``); or the decision is not carried (409
-    ``committee-decision/not-carried``) or about something else (409
-    ``committee-decision/other-content``).
+    step is due (409 ``motion/review-out-of-order``); or the decision is about something else (409
+    ``committee-decision/other-content``) or not carried (422
+    ``committee-decision/not-carried``).
     """
     motion = await load_motion(world, request.motion_id)
     found = await rule_for(world, motion.content.matter_class)
@@ -251,7 +250,13 @@ async def review_motion(world: World, call: Call, request: ReviewMotion) -> Moti
         return motion
     reviewed = rule.review(motion, found.rule.authority.approvals_before_open, entry)
     if request.decision_id is not None:
-        await _require_decided(world, motion, request.decision_id)
+        await require_committee_decision(
+            world,
+            request.decision_id,
+            subject=COMMITTEE_SUBJECT,
+            subject_id=motion.motion_id,
+            content_sha256=content_sha256(motion.content),
+        )
     save_motion(world, reviewed)
     world.emit(
         MotionReviewed(
@@ -262,19 +267,6 @@ async def review_motion(world: World, call: Call, request: ReviewMotion) -> Moti
         )
     )
     return reviewed
-
-
-async def _require_decided(world: World, motion: Motion, decision_id: str) -> None:
-    """The committee's carried decision is about this motion and this very content."""
-    key = keys.committee_decision(world.community, decision_id)
-    decision = await world.find(key, CommitteeDecision)
-    if decision is None:
-        raise NotFound("committee-decision/unknown")
-    if decision.carried_at is None:
-        raise Conflict("committee-decision/not-carried")
-    about = (decision.subject, decision.subject_id, decision.content_sha256)
-    if about != (COMMITTEE_SUBJECT, motion.motion_id, content_sha256(motion.content)):
-        raise Conflict("committee-decision/other-content")
 
 
 def _is_same_review(earlier: Review, entry: Review) -> bool:

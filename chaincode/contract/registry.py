@@ -3,7 +3,25 @@
 from collections.abc import Mapping
 from typing import Final
 
-from chaincode.contract import batch, committees, communities, credentials, providers, rolls, units
+from chaincode.contract import (
+    ballots,
+    batch,
+    boards,
+    committees,
+    communities,
+    credentials,
+    drafts,
+    effect_kinds,
+    motions,
+    papers,
+    providers,
+    proxies,
+    results,
+    rolls,
+    rulebook,
+    trustees,
+    units,
+)
 from chaincode.contract.handlers import Handler
 
 HANDLERS: Final[Mapping[str, Handler]] = {
@@ -14,4 +32,14 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     **rolls.HANDLERS,
     **units.HANDLERS,
     **committees.HANDLERS,
+    **rulebook.HANDLERS,
+    **drafts.HANDLERS,
+    **motions.HANDLERS,
+    **trustees.HANDLERS,
+    **ballots.HANDLERS,
+    **proxies.HANDLERS,
+    **papers.HANDLERS,
+    **results.HANDLERS,
+    **effect_kinds.HANDLERS,
+    **boards.HANDLERS,
 }

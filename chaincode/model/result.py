@@ -105,6 +105,10 @@ class Certificate(Record):
     tx_id: str
 
 
+BOARD_ROWS_MAX = 1_000
+"""Rows of one page of the board or of the counted ballots."""
+
+
 class BoardState(StrEnum):
     """What the public board tells of a unit's ballot."""
 

@@ -20,7 +20,7 @@ from chaincode.rules.motion_draft import in_scope, own_options
 from chaincode.rules.paper import resolved
 from chaincode.rules.proxy import require_holds, require_proxy
 from chaincode.rules.roll import is_owner, owner_ids
-from chaincode.rules.sealing import is_sealed, require_sealed_form
+from chaincode.rules.sealing import is_sealed
 from chaincode.rules.weights import may_vote
 
 # --- Data ---
@@ -81,14 +81,13 @@ def cast(
 
     The owners are those of the living register: a buyer votes where the seller has not, with the
     weight that the frozen roll gives the unit.
-    Refused, in this order: BadInput as `require_order` and `require_answer`; as
+    Refused, in this order: BadInput as `require_answer`; as
     `proxy.require_proxy`; NotFound `unit/unknown`, NotAllowed `ballot/not-your-unit`; NotFound
-    `motion/unknown`, `ballot/unit-not-in-roll`; Conflict `motion/wrong-phase`, `ballot/seller-voted`,
-    `ballot/owner-voted`, `ballot/already-cast`, `ballot/superseded`; RuleForbids
-    `ballot/online-not-allowed`, `ballot/unit-barred`, `ballot/not-the-representative`, and as
-    `proxy.require_holds`.
+    `motion/unknown`, `ballot/unit-not-in-roll`; Conflict `motion/wrong-phase`,
+    `ballot/seller-voted`, `ballot/owner-voted`, `ballot/already-cast`, `ballot/superseded`;
+    RuleForbids `ballot/online-not-allowed`, `ballot/unit-barred`,
+    `ballot/not-the-representative`, and as `proxy.require_holds`.
     """
-    require_order(order)
     require_answer(order, motion)
     if order.grant_id is not None:
         grant = require_proxy(grant, order.holder_id)
@@ -165,17 +164,19 @@ def _all_agree(own: CoSignature, case: Case) -> bool:
 # --- Guards, in the order they run ---
 
 
-def require_order(order: Order) -> None:
+def require_form(
+    unit_ids: Sequence[str], choices: Sequence[str], sealed: Sequence[SealedChoice]
+) -> None:
     """Refuse (BadInput) an act that is unreadable by itself.
 
     Raises `ballot/unit-repeated`, `ballot/choice-or-seal`, `ballot/sealed-count`.
     """
-    if len(set(order.unit_ids)) != len(order.unit_ids):
+    if len(set(unit_ids)) != len(unit_ids):
         raise BadInput("ballot/unit-repeated")
-    if bool(order.choices) == bool(order.sealed):
+    if bool(choices) == bool(sealed):
         raise BadInput("ballot/choice-or-seal")
-    if order.sealed:
-        require_sealed_form(order.sealed, order.unit_ids)
+    if sealed and len(sealed) != len(unit_ids):
+        raise BadInput("ballot/sealed-count", sealed=len(sealed), units=len(unit_ids))
 
 
 def require_answer(order: Order, motion: Motion | None) -> None:

@@ -4,6 +4,7 @@ Every function takes a motion with the transaction's time and gives the motion w
 or refuses. Phases are never stored; `phase` derives them, `require_phase` is the one guard.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
 from chaincode.errors import Conflict, NotAllowed, RuleForbids
@@ -24,10 +25,10 @@ from chaincode.model.motion import (
     Voided,
 )
 from chaincode.model.procedure import Initiator
-from chaincode.model.tally import Outcome, Weights
+from chaincode.model.tally import Outcome, UnitWeight
 from chaincode.rules.clauses import compare
 from chaincode.rules.decision import FIRST_CALL, terms_of
-from chaincode.rules.weights import weight
+from chaincode.rules.weights import weigh, weight
 
 COMMITTEE_STEP = "committee"
 """The review step that the committee's own signed decision passes."""
@@ -116,12 +117,13 @@ def next_step(motion: Motion, steps: Sequence[str]) -> str | None:
 def review(motion: Motion, steps: Sequence[str], entry: Review) -> Motion:
     """Record one review step; the steps are done in order, each once.
 
-    The committee's own step needs its carried decision, which the caller has checked. Refused:
+    The committee's own step needs its carried decision, which the caller checks. Refused:
     NotAllowed `motion/review-not-yours`, Conflict `motion/wrong-phase`,
     `motion/review-out-of-order`.
     """
-    by_decision = review_org(motion, entry.step) is None and entry.decision_id is not None
-    if not by_decision and entry.org is not review_org(motion, entry.step):
+    org = review_org(motion, entry.step)
+    decided = entry.decision_id is not None and entry.opinion is Opinion.PASSED
+    if not (decided if org is None else entry.org is org):
         raise NotAllowed("motion/review-not-yours", step=entry.step)
     require_phase(motion, entry.at, Phase.DRAFT)
     expected = next_step(motion, steps)
@@ -164,6 +166,17 @@ def require_times(publication: Publication) -> None:
         raise RuleForbids("motion/window-too-long", most_ms=times.window_max_ms)
 
 
+def require_begun(motion: Motion, now_ms: int) -> None:
+    """Refuse (Conflict) to pin the roll of a window that has not begun, or not any more.
+
+    Raises `motion/wrong-phase`, `motion/not-begun`.
+    """
+    require_phase(motion, now_ms, Phase.NOTICE)
+    opens_at = published(motion).opens_at
+    if now_ms < opens_at:
+        raise Conflict("motion/not-begun", opens_at=opens_at)
+
+
 def extend(motion: Motion, *, now_ms: int, tx_id: str) -> Motion:
     """Extend an open window by the rule's period, as often as the rule allows.
 
@@ -192,26 +205,33 @@ def late_quorum_end(motion: Motion, reached_at: int | None, now_ms: int) -> int 
     return end if end > max(closes_at(motion), now_ms) else None
 
 
-def turnout_reached_at(motion: Motion, cast: Sequence[tuple[int, Weights]]) -> int | None:
-    """When the turnout clauses were first met.
+def turnout_reached_at(motion: Motion, returned: Sequence[tuple[int, UnitWeight]]) -> int | None:
+    """When the turnout clauses were first met; None if they are not.
 
-    `cast` has a time and all weight returned until then, in order of time. Spoiled ballots and
-    abstentions are not told apart here: sealed ones cannot be, and owners who came late must have
-    their time in any case.
+    `returned` has each unit with a ballot and when its first one came. Spoiled ballots and
+    abstentions are not told apart here: sealed ones cannot be, and a longer window harms nobody.
     """
+    ordered = sorted(returned, key=lambda item: (item[0], item[1].unit_id))
+    # More ballots never weigh less, so the first sufficient number can be searched by halves.
+    count = bisect_left(
+        range(len(ordered) + 1), True, key=lambda n: _is_quorate(motion, ordered[:n])
+    )
+    if count > len(ordered):
+        return None
+    return ordered[count - 1][0] if count else published(motion).opens_at
+
+
+def _is_quorate(motion: Motion, returned: Sequence[tuple[int, UnitWeight]]) -> bool:
     rule, totals = published(motion).rule, pinned(motion).totals
-    clauses = terms_of(rule, motion.call)[0].clauses
-    for at, returned in cast:
-        if all(
-            compare(
-                clause.op,
-                weight(returned, clause.measure) * clause.den,
-                weight(totals, clause.measure) * clause.num,
-            )
-            for clause in clauses
-        ):
-            return at
-    return None
+    weights = weigh(rule, [unit for _, unit in returned])
+    return all(
+        compare(
+            clause.op,
+            weight(weights, clause.measure) * clause.den,
+            weight(totals, clause.measure) * clause.num,
+        )
+        for clause in terms_of(rule, motion.call)[0].clauses
+    )
 
 
 def extend_late(motion: Motion, end_at: int, *, now_ms: int, tx_id: str) -> Motion:

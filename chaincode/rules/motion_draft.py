@@ -3,9 +3,10 @@
 from collections.abc import Collection, Sequence
 
 from chaincode.errors import BadInput, RuleForbids
+from chaincode.model.committee import CommitteeTerms
 from chaincode.model.effect import AdoptRule, Effect, SeatCommittee, UseFund
 from chaincode.model.motion import Content, MotionScope
-from chaincode.model.procedure import Bar, Host, Initiator, RollAsOf, Scope
+from chaincode.model.procedure import Bar, Host, Initiator, RollAsOf, Scope, Secrecy
 from chaincode.model.roll import RollEntry
 from chaincode.model.rule import BallotKind, DecisionRule, Option
 from chaincode.rules.count import ballot_options
@@ -178,6 +179,27 @@ def require_candidates(rule: DecisionRule, content: Content, roll: Collection[Ro
             raise RuleForbids("motion/candidate-not-an-owner", candidate=candidate)
         if rule.electorate.arrears is not Bar.NONE and candidate in debtors:
             raise RuleForbids("motion/candidate-in-arrears", candidate=candidate)
+
+
+def require_seats(
+    rule: DecisionRule, effect: SeatCommittee, terms: CommitteeTerms, now_ms: int
+) -> None:
+    """Refuse (RuleForbids `motion/seats-contradict`) an election whose committee cannot be seated.
+
+    5 to 11 members, an odd number, five years at most, unless the committee's terms say otherwise.
+    """
+    form = rule.ballot.multi_seat
+    seats, seats_min = (form.seats, form.seats_min) if form else (0, 0)
+    fits = terms.seats_min <= seats_min <= seats <= terms.seats_max
+    lasts = effect.term_until_at - effect.term_from_at <= terms.term_ms_max
+    ahead = effect.term_until_at > now_ms
+    if not (fits and lasts and ahead) or (terms.odd and seats % 2 == 0):
+        raise RuleForbids("motion/seats-contradict", seats=seats, seats_min=seats_min)
+
+
+def seals(rule: DecisionRule) -> bool:
+    """Whether ballots under the rule are sealed until the end."""
+    return rule.secrecy is Secrecy.SEALED_THEN_NAMED
 
 
 def pins_at_notice(rule: DecisionRule) -> bool:

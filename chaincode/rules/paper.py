@@ -57,6 +57,12 @@ def require_content(content: PaperContent) -> None:
         raise BadInput("paper/signers-unsorted")
 
 
+def require_options(options: Sequence[str], named: Sequence[str]) -> None:
+    """Refuse (BadInput `ballot/option-unknown`) a hand count of what is no option."""
+    if any(name not in options for name in named):
+        raise BadInput("ballot/option-unknown")
+
+
 def require_signer(content: PaperContent, unit: Unit | None, entry: RollEntry | None) -> None:
     """The sheet is signed by owners of now, or by the sellers when they still were.
 

@@ -20,15 +20,11 @@ from chaincode.rules.roll import is_owner
 def grant(new: ProxyGrant, existing: ProxyGrant | None, units: Sequence[Unit | None]) -> ProxyGrant:
     """The grant to record; `units` stand in the order of its unit ids.
 
-    Refused: BadInput `proxy/to-self`, `proxy/period-contradicts`, `proxy/unit-repeated`; NotFound
-    `unit/unknown`; NotAllowed `proxy/not-your-unit`; Conflict `proxy/exists`, `proxy/over`.
+    Refused: BadInput `proxy/to-self`; NotFound `unit/unknown`; NotAllowed `proxy/not-your-unit`;
+    Conflict `proxy/exists`, `proxy/over`.
     """
     if new.proxy_id == new.grantor_id:
         raise BadInput("proxy/to-self")
-    if new.from_at >= new.until_at:
-        raise BadInput("proxy/period-contradicts")
-    if len(set(new.unit_ids)) != len(new.unit_ids):
-        raise BadInput("proxy/unit-repeated")
     for unit in units:
         if unit is None:
             raise NotFound("unit/unknown")
@@ -54,6 +50,14 @@ def revoke(held: ProxyGrant, holder_id: str, now_ms: int) -> ProxyGrant:
 
 
 # --- Guards ---
+
+
+def require_form(unit_ids: Sequence[str], from_at: int, until_at: int) -> None:
+    """Refuse (BadInput `proxy/unit-repeated`, `proxy/period-contradicts`) a torn grant."""
+    if len(set(unit_ids)) != len(unit_ids):
+        raise BadInput("proxy/unit-repeated")
+    if from_at >= until_at:
+        raise BadInput("proxy/period-contradicts")
 
 
 def require_proxy(held: ProxyGrant | None, holder_id: str) -> ProxyGrant:

@@ -19,12 +19,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from chaincode.errors import BadInput, Conflict, RuleForbids
-from chaincode.model.ballot import KeyRelease, SealedChoice
+from chaincode.errors import Conflict, RuleForbids
+from chaincode.model.ballot import Ballot, KeyRelease
 from chaincode.model.base import Org
 from chaincode.model.motion import Motion, Phase, Publication, TrusteeKey
-from chaincode.model.procedure import Secrecy
 from chaincode.rules.motion import published, require_phase
+from chaincode.rules.motion_draft import seals
 
 DOMAIN: Final = b"commonhold-sealed-ballot-v1"
 TRUSTEES: Final = (Org.COMMITTEE, Org.REGULATOR)
@@ -47,7 +47,7 @@ class Plain:
 
 def is_sealed(publication: Publication) -> bool:
     """Whether ballots of the motion are sealed until the end."""
-    return publication.rule.secrecy is Secrecy.SEALED_THEN_NAMED
+    return seals(publication.rule)
 
 
 def mask_of(options: Sequence[str], choices: Sequence[str]) -> int:
@@ -131,25 +131,20 @@ def require_openable(motion: Motion, released: int, now_ms: int) -> None:
         raise Conflict("motion/not-opened-yet", keys_missing=missing, due_at=due_at)
 
 
-def require_opens(
-    sealed: SealedChoice, motion_id: str, unit_id: str, plain: Plain, motion: Motion, now_ms: int
-) -> None:
+def require_opens(ballot: Ballot, plain: Plain, motion: Motion, now_ms: int) -> None:
     """Refuse an opening outside its window, or one that is not what was committed to.
 
-    Raises Conflict `motion/wrong-phase`, RuleForbids `ballot/commitment-mismatch`.
+    Raises Conflict `motion/wrong-phase`, RuleForbids `motion/not-sealed`,
+    `ballot/commitment-mismatch`.
     """
     require_phase(motion, now_ms, Phase.CLOSED)
-    if commitment(motion_id, unit_id, plain) != sealed.commitment:
+    if ballot.sealed is None:
+        raise RuleForbids("motion/not-sealed")
+    if commitment(ballot.motion_id, ballot.unit_id, plain) != ballot.sealed.commitment:
         raise RuleForbids("ballot/commitment-mismatch")
 
 
-def require_full_set(releases: Sequence[KeyRelease | None]) -> tuple[str, ...] | None:
+def full_set(releases: Sequence[KeyRelease | None]) -> tuple[str, ...] | None:
     """All private keys in the trustees' order; None while one is missing."""
     keys = tuple(release.private_key for release in releases if release is not None)
-    return keys if len(keys) == len(releases) and keys else None
-
-
-def require_sealed_form(sealed: Sequence[SealedChoice], unit_ids: Sequence[str]) -> None:
-    """One sealed choice for each unit; BadInput `ballot/sealed-count`."""
-    if len(sealed) != len(unit_ids):
-        raise BadInput("ballot/sealed-count", sealed=len(sealed), units=len(unit_ids))
+    return keys if keys and len(keys) == len(releases) else None
