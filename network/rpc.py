@@ -45,7 +45,7 @@ class Endpoint:
     tls_roots: bytes
 
 
-class CallFailed(Exception):  # noqa: N818 - named by what happened
+class CallFailed(Exception):
     """A node refused a call or could not be reached; `reason` is its own words."""
 
     def __init__(self, node: str, reason: str) -> None:
@@ -54,7 +54,7 @@ class CallFailed(Exception):  # noqa: N818 - named by what happened
         self.reason = reason
 
 
-class NotCommitted(Exception):  # noqa: N818 - named by what happened
+class NotCommitted(Exception):
     """A transaction was ordered and found invalid; `code` is Fabric's validation code."""
 
     def __init__(self, tx_id: str, code: str) -> None:

@@ -26,7 +26,7 @@ class Finding:
         return f"{self.path}: {self.problem}"
 
 
-class ConfigErrors(ValueError):  # noqa: N818 - a group of findings
+class ConfigErrors(ValueError):
     """The configuration cannot be used; carries every finding."""
 
     def __init__(self, findings: list[Finding]) -> None:

@@ -34,7 +34,7 @@ class Step:
     run: Callable[[], Awaitable[None]]
 
 
-class StepFailed(Exception):  # noqa: N818 - named by what happened
+class StepFailed(Exception):
     """A step did not succeed: which, at which node, why, and the node's last log lines."""
 
     def __init__(self, step: str, node: str, reason: str, tail: Sequence[str] = ()) -> None:
@@ -113,7 +113,8 @@ async def _one(step: Step, progress: Progress) -> bool:
 
 def _failure(step: Step, error: Exception) -> StepFailed:
     if isinstance(error, NodeDied | NotReady):
-        return StepFailed(step.name, error.node, str(error).splitlines()[0], error.tail)
+        reason = str(error).splitlines()[0].removesuffix("; its last log lines:")
+        return StepFailed(step.name, error.node, reason, error.tail)
     if isinstance(error, CallFailed):
         return StepFailed(step.name, error.node, error.reason)
     if isinstance(error, OSError) and error.strerror:
