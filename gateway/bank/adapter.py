@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from . import limits
-from .errors import OrderRefused
+from .errors import OrderRefused, TransportError
 from .intake import Intake, OwnAccount
 from .journal import Journal
 from .pain001 import message_id, require_orders, write_orders
@@ -44,13 +44,14 @@ class BankAdapter:
         go out with the next `send`, `poll` or `flush`).
         """
         async with self._turn:
-            await asyncio.to_thread(self._record, orders)
-            await self._flush()
+            own_ids = await asyncio.to_thread(self._record, orders)
+            _raise_first(await self._flush(), own_ids)
 
     async def flush(self) -> None:
         """Hands over what was recorded but not sent. Raises TransportError."""
         async with self._turn:
-            await self._flush()
+            failed = await self._flush()
+            _raise_first(failed, failed.keys())
 
     async def ask_again(self, order_id: str) -> None:
         """Sends the order's message once more, unchanged, so that the bank repeats its answer.
@@ -59,14 +60,15 @@ class BankAdapter:
         `order/unknown`, TransportError.
         """
         async with self._turn:
-            await asyncio.to_thread(self._unmark, order_id)
-            await self._flush()
+            own_id = await asyncio.to_thread(self._unmark, order_id)
+            _raise_first(await self._flush(), [own_id])
 
     async def poll(self) -> list[BankEvent]:
         """Exchanges messages with the bank; returns all events not acknowledged, oldest first.
 
-        The same events come again until acknowledged. Raises TransportError; what was taken in
-        before is then still in `pending`.
+        The same events come again until acknowledged. Raises TransportError where nothing can be
+        received; what was taken in before is then still in `pending`. A message that cannot be
+        sent stays in `unsent_messages` and never keeps news from coming in.
         """
         async with self._turn:
             await self._flush()
@@ -87,12 +89,24 @@ class BankAdapter:
         """Statements that came before their predecessors; for operators."""
         return await asyncio.to_thread(self._journal.waiting_statements)
 
-    async def _flush(self) -> None:
-        for outgoing_id, data in await asyncio.to_thread(self._journal.unsent_messages):
-            await self._transport.send(outgoing_id, data)
-            await asyncio.to_thread(self._mark_sent, outgoing_id)
+    async def unsent_messages(self) -> list[str]:
+        """Ids of messages whose hand-over is not known to have happened; for operators."""
+        return [name for name, _ in await asyncio.to_thread(self._journal.unsent_messages)]
 
-    def _record(self, orders: Sequence[PaymentOrder]) -> None:
+    async def _flush(self) -> dict[str, TransportError]:
+        """Tries every unsent message; the failures by message id."""
+        failed: dict[str, TransportError] = {}
+        for outgoing_id, data in await asyncio.to_thread(self._journal.unsent_messages):
+            try:
+                await self._transport.send(outgoing_id, data)
+            except TransportError as error:
+                failed[outgoing_id] = error
+            else:
+                await asyncio.to_thread(self._mark_sent, outgoing_id)
+        return failed
+
+    def _record(self, orders: Sequence[PaymentOrder]) -> set[str | None]:
+        """Keeps new orders; the ids of the messages that carry these orders, old and new."""
         require_orders(orders)
         for order in orders:
             if order.debtor.account not in self._accounts:
@@ -102,6 +116,7 @@ class BankAdapter:
             if fresh:
                 data = write_orders(fresh, self._initiator)
                 self._journal.record_message(message_id(fresh), data, fresh)
+            return {self._journal.message_of(order.order_id) for order in orders}
 
     def _is_fresh(self, order: PaymentOrder) -> bool:
         """Whether the order is new. Raises OrderRefused where it differs from what is recorded."""
@@ -112,12 +127,13 @@ class BankAdapter:
             raise OrderRefused("order/payment-ordered", "payment_id", "has another order")
         return known is None
 
-    def _unmark(self, order_id: str) -> None:
+    def _unmark(self, order_id: str) -> str:
         with self._journal.transaction():
             outgoing_id = self._journal.message_of(order_id)
             if outgoing_id is None:
                 raise OrderRefused("order/unknown", "order_id", "never sent")
             self._journal.mark_sent(outgoing_id, sent=False)
+            return outgoing_id
 
     def _mark_sent(self, outgoing_id: str) -> None:
         with self._journal.transaction():
@@ -126,3 +142,9 @@ class BankAdapter:
     def _ack(self, event_id: int) -> None:
         with self._journal.transaction():
             self._journal.ack_event(event_id)
+
+
+def _raise_first(failed: dict[str, TransportError], own_ids: Iterable[str | None]) -> None:
+    for own_id in own_ids:
+        if own_id in failed:
+            raise failed[own_id]

@@ -77,14 +77,12 @@ class HttpTransport:
         """GET /v1/outbox, then each message in it. Raises TransportError."""
         listing = await self._get(f"{self._url('outbox')}?limit={count_max}", _LISTING_BYTES_MAX)
         try:
-            delivery_ids = _Listing.decode(listing)[:count_max]
+            delivery_ids = _Listing.decode(listing or b"")[:count_max]
         except msgspec.DecodeError as error:
             raise TransportError("the list of waiting messages is unreadable") from error
         limit = limits.MESSAGE_BYTES_MAX + 1  # one byte too many is enough to refuse a message
-        return [
-            Delivery(name, await self._get(self._url("outbox", name), limit))
-            for name in delivery_ids
-        ]
+        found = [(name, await self._get(self._url("outbox", name), limit)) for name in delivery_ids]
+        return [Delivery(name, data) for name, data in found if data is not None]
 
     async def confirm(self, delivery: Delivery) -> None:
         """DELETE /v1/outbox/<id>. Raises TransportError."""
@@ -104,10 +102,14 @@ class HttpTransport:
         path = "/".join(quote(part, safe="") for part in parts)
         return f"{self._endpoint.base_url.rstrip('/')}/v1/{path}"
 
-    async def _get(self, url: str, bytes_max: int) -> bytes:
-        async def get() -> bytes:
+    async def _get(self, url: str, bytes_max: int) -> bytes | None:
+        """The body; None where there is no such thing (any more)."""
+
+        async def get() -> bytes | None:
             async with self._session.get(url, allow_redirects=False) as response:
-                _require(response, {200})
+                _require(response, {200, 404})
+                if response.status == 404:
+                    return None
                 return await _read_at_most(response, bytes_max)
 
         return await self._tried(get)

@@ -175,6 +175,16 @@ async def test_an_endless_message_is_cut_where_it_can_be_refused() -> None:
     assert len(delivery.data) == limits.MESSAGE_BYTES_MAX + 1
 
 
+async def test_a_listed_message_that_is_gone_keeps_no_other_from_coming() -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if request.path == "/v1/outbox":
+            return web.json_response(["a", "b"])
+        return web.Response(status=404 if request.path.endswith("/a") else 200, body=b"x")
+
+    async with server(handler) as transport:
+        assert await transport.receive(9) == [Delivery("b", b"x")]
+
+
 async def test_confirming_what_is_gone_is_fine() -> None:
     async def handler(request: web.Request) -> web.Response:
         return web.Response(status=404)
