@@ -31,6 +31,8 @@ class FakeLedger:
     histories: dict[str, list[Committed]] = field(default_factory=dict)
     events: list[tuple[str, str, bytes]] = field(default_factory=list)
     transaction_count: int = 0
+    log: list[tuple[str, str, Sequence[bytes], int]] = field(default_factory=list)
+    """Every submitted call with its time, for a replay."""
 
     def value(self, key: str) -> bytes | None:
         history = self.histories.get(key)
@@ -60,6 +62,7 @@ class FakeLedger:
 
     async def submit(self, msp_id: str, function: str, *args: bytes) -> Outcome:
         """Endorse and, when endorsed, commit at once."""
+        self.log.append((msp_id, function, args, self.now_ms))
         transaction = self.transaction(msp_id, function, *args)
         outcome = await self.contract().answer(transaction)
         if outcome.status < 400:
