@@ -1,12 +1,14 @@
 """The chaincode service: Commonhold's contract behind the shim, set up from the environment."""
 
-import asyncio
+import logging
 import os
+import sys
 import time
 
 from chaincode.contract.contract import CommonholdContract
-from chaincode.shim.server import Settings, serve
-from chaincode.shim.stub import Response, Stub
+from chaincode.shim.contract import Response
+from chaincode.shim.server import run
+from chaincode.shim.stub import Stub
 
 
 class Service:
@@ -25,11 +27,11 @@ def _clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def main() -> None:
-    """Serve until told to stop."""
-    service = Service(CommonholdContract(_clock_ms))
-    asyncio.run(serve(service, Settings.from_environment(os.environ)))
+def main() -> int:
+    """Serve until told to stop; the exit status is the shim's."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    return run(Service(CommonholdContract(_clock_ms)), os.environ)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
