@@ -195,6 +195,8 @@ def _date_misfit(value: XmlDate | XmlDateTime) -> str | None:
 
 
 def _text_misfit(value: str, text: str, facets: Mapping[str, Any]) -> str | None:
+    if not value:
+        return "empty"  # also where a date or number was due: xsdata leaves those as empty text
     if value != text:
         return "not the plain text"
     if not facets.get("min_length", 0) <= len(value) <= facets.get("max_length", len(value)):

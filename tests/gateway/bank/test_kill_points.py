@@ -26,7 +26,7 @@ def play(who: str, stride: int, folder: Path) -> int:
     return int(run.stdout)
 
 
-WHO = pytest.mark.parametrize(("who", "points_min"), [("adapter", 80), ("bank", 40)])
+WHO = pytest.mark.parametrize(("who", "points_min"), [("adapter", 80), ("bank", 30)])
 
 
 @WHO
