@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from network.config import NetworkConfig, load
+from network.config import MODULES, ChannelConfig, NetworkConfig, load
 from network.portplan import plan_ports
 from network.schema import ConfigErrors, Finding
 from network.state import HomeError, State, founding_facts, read_state, write_state
@@ -53,8 +53,15 @@ class Network:
         return topology
 
     def record_channel(self, channel: dict[str, Any]) -> None:
-        """Remembers a channel that the YAML does not name. Raises ConfigErrors."""
+        """Remembers a channel that the YAML does not name; the same one again is harmless.
+
+        Raises ConfigErrors, also when there is another channel of that name.
+        """
         state = self.founded()
+        known = [known for known in self.config.channels if known.name == channel["name"]]
+        if known:
+            _require_same(known[0], channel)
+            return
         added = [*state.added, channel]
         self.config = load(self.file, tuple(added))
         state.added = added
@@ -73,6 +80,13 @@ def open_network(file: Path, home: Path | None) -> Network:
         config = load(file, tuple(state.added))
         _require_same_founding(config, state)
     return Network(file, home, config, state)
+
+
+def _require_same(known: ChannelConfig, channel: dict[str, Any]) -> None:
+    modules = channel.get("modules", MODULES)
+    if (*known.communities,) != (*channel["communities"],) or {*known.modules} != {*modules}:
+        problem = "is a channel already, with other communities or modules"
+        raise ConfigErrors([Finding(known.name, problem)])
 
 
 def _require_same_founding(config: NetworkConfig, state: State) -> None:

@@ -90,7 +90,8 @@ async def test_independent_steps_run_at_the_same_time(world: Recorder) -> None:
 @pytest.mark.parametrize(
     ("error", "node", "reason", "tail"),
     [
-        (NodeDied("peer0", 2, ["panic: x"]), "peer0", "peer0 ended with exit code 2", ("panic: x",)),
+        (NodeDied("peer0", 2, ["panic: x"]), "peer0", "peer0 ended with exit code 2",
+         ("panic: x",)),
         (NotReady("peer0", 3.0, ["waiting"]), "peer0", "peer0 is not ready after 3.0 s",
          ("waiting",)),
         (CallFailed("peer1", "its own words"), "peer1", "its own words", ()),
