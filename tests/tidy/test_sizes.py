@@ -32,6 +32,17 @@ def test_the_rules_know_no_float(path: Path) -> None:
         assert not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)), node.lineno
 
 
+@pytest.mark.parametrize(
+    "path",
+    [p for p in files("chaincode") if "shim" not in p.parts and p.name != "__main__.py"],
+    ids=module_of,
+)
+def test_the_rules_ask_no_clock(path: Path) -> None:
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Attribute):
+            assert node.attr not in ("now", "utcnow", "today", "fromtimestamp"), node.lineno
+
+
 @pytest.mark.parametrize("path", files("chaincode", "gateway", "network"), ids=module_of)
 def test_modules_and_public_names_are_documented(path: Path) -> None:
     tree = tree_of(path)
