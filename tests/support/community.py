@@ -275,9 +275,6 @@ class Commons(Town):
 
     async def sell(self, unit: str, *buyers: str, at: int | None = None) -> None:
         """Transfer a unit; buyers get credentials."""
-        for buyer in buyers:
-            if buyer not in self.people:
-                await self.owner(buyer)
         now = await self.ask("unit", unit_id=unit)
         await self.done(
             Org.REGULATOR,
@@ -288,6 +285,9 @@ class Commons(Town):
             at=self.ledger.now_ms if at is None else at,
             evidence_sha256=HASH,
         )
+        for buyer in buyers:
+            if buyer not in self.people:
+                await self.owner(buyer)
 
 
 def usual_rows() -> list[dict[str, Any]]:
