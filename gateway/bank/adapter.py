@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 
-from . import limits
-from .errors import OrderRefused, TransportError
-from .intake import Intake, OwnAccount
-from .journal import Journal
-from .pain001 import message_id, require_orders, write_orders
-from .transport import BankTransport
-from .types import BankEvent, PaymentOrder, Statement
+from gateway.bank import limits
+from gateway.bank.errors import OrderRefused, TransportError
+from gateway.bank.intake import Intake, OwnAccount
+from gateway.bank.journal import Journal
+from gateway.bank.pain001 import message_id, require_orders, write_orders
+from gateway.bank.transport import BankTransport
+from gateway.bank.types import BankEvent, PaymentOrder, Statement
 
 
 class BankAdapter:

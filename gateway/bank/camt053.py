@@ -8,8 +8,8 @@ from typing import Any
 
 from pyiso20022.camt.camt_053_001_08.camt_053_001_08 import Document
 
-from .entries import Reader, step
-from .types import Direction, Entry, Statement
+from gateway.bank.entries import Reader, step
+from gateway.bank.types import Direction, Entry, Statement
 
 NAMESPACE = Document.Meta.namespace
 _ROOT = "BkToCstmrStmt"

@@ -7,8 +7,8 @@ from typing import Any
 
 from pyiso20022.camt.camt_054_001_08.camt_054_001_08 import Document
 
-from .entries import Reader, step
-from .types import EntryNotice
+from gateway.bank.entries import Reader, step
+from gateway.bank.types import EntryNotice
 
 NAMESPACE = Document.Meta.namespace
 _ROOT = "BkToCstmrDbtCdtNtfctn"

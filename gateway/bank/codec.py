@@ -24,7 +24,7 @@ from xsdata.formats.dataclass.serializers import XmlSerializer
 from xsdata.formats.dataclass.serializers.writers import XmlEventWriter
 from xsdata.models.datatype import XmlDate, XmlDateTime
 
-from .errors import MessageRefused
+from gateway.bank.errors import MessageRefused
 
 _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 _PLAIN_NUMBER = re.compile(r"[0-9]{1,18}(\.[0-9]{0,17})?")

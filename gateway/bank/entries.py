@@ -12,10 +12,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from . import money
-from .errors import MessageRefused
-from .limits import ID_CHARS_MAX
-from .types import Direction, Entry, EntryDetail
+from gateway.bank import money
+from gateway.bank.errors import MessageRefused
+from gateway.bank.limits import ID_CHARS_MAX
+from gateway.bank.types import Direction, Entry, EntryDetail
 
 BOOKED = "BOOK"
 NOT_PROVIDED = "NOTPROVIDED"  # the usual placeholder where a payer gave no EndToEndId

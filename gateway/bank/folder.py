@@ -8,10 +8,10 @@ import os
 import re
 from pathlib import Path
 
-from .durable import move_file, write_file
-from .limits import MESSAGE_BYTES_MAX
-from .locks import ProcessLock
-from .transport import Delivery
+from gateway.bank.durable import move_file, write_file
+from gateway.bank.limits import MESSAGE_BYTES_MAX
+from gateway.bank.locks import ProcessLock
+from gateway.bank.transport import Delivery
 
 OUTBOX, INBOX, TAKEN, ARCHIVE = "outbox", "inbox", "taken", "archive"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.xml")

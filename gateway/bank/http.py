@@ -13,9 +13,9 @@ from urllib.parse import quote
 import aiohttp
 import msgspec
 
-from . import limits
-from .errors import TransportError
-from .transport import Delivery
+from gateway.bank import limits
+from gateway.bank.errors import TransportError
+from gateway.bank.transport import Delivery
 
 _T = TypeVar("_T")
 _LISTING_BYTES_MAX = 256 * 1024

@@ -9,11 +9,11 @@ from pyiso20022.camt.camt_053_001_08.camt_053_001_08 import Document as Statemen
 from pyiso20022.camt.camt_054_001_08.camt_054_001_08 import Document as NoticeDocument
 from pyiso20022.pain.pain_002_001_11.pain_002_001_11 import Document as ReportDocument
 
-from . import camt053, camt054, codec, pain002
-from .errors import MessageRefused
-from .pain002 import SentOrders
-from .types import EntryNotice, OrderStatus, Statement
-from .xmlguard import parse_guarded
+from gateway.bank import camt053, camt054, codec, pain002
+from gateway.bank.errors import MessageRefused
+from gateway.bank.pain002 import SentOrders
+from gateway.bank.types import EntryNotice, OrderStatus, Statement
+from gateway.bank.xmlguard import parse_guarded
 
 Content = OrderStatus | EntryNotice | Statement
 _Read = Callable[[Any, Collection[str], SentOrders], tuple[Content, ...]]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from .errors import MessageRefused
-from .inbound import Content, read_message
-from .journal import Journal
-from .types import Body, EntryNotice, OrderStatus, RefusedMessage, Statement
+from gateway.bank.errors import MessageRefused
+from gateway.bank.inbound import Content, read_message
+from gateway.bank.journal import Journal
+from gateway.bank.types import Body, EntryNotice, OrderStatus, RefusedMessage, Statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

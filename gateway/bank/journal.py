@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from .errors import JournalError
-from .locks import ProcessLock
-from .types import BankEvent, Body, PaymentOrder, Statement
+from gateway.bank.errors import JournalError
+from gateway.bank.locks import ProcessLock
+from gateway.bank.types import BankEvent, Body, PaymentOrder, Statement
 
 _VERSION = 1
 _SCHEMA = """

@@ -6,7 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from .errors import AdapterBusyError
+from gateway.bank.errors import AdapterBusyError
 
 
 class ProcessLock:

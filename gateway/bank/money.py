@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from .limits import AMOUNT_FEN_MAX
+from gateway.bank.limits import AMOUNT_FEN_MAX
 
 CURRENCY = "CNY"
 FEN_PER_YUAN = 100

@@ -13,9 +13,9 @@ from typing import Any
 from pyiso20022.pain.pain_001_001_10 import pain_001_001_10 as schema
 from xsdata.models.datatype import XmlDate, XmlDateTime
 
-from . import codec, limits, money
-from .errors import OrderRefused
-from .types import Party, PaymentOrder
+from gateway.bank import codec, limits, money
+from gateway.bank.errors import OrderRefused
+from gateway.bank.types import Party, PaymentOrder
 
 NAMESPACE = schema.Document.Meta.namespace
 MESSAGE_NAME = "pain.001.001.10"

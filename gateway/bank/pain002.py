@@ -13,10 +13,10 @@ from typing import Any
 
 from pyiso20022.pain.pain_002_001_11.pain_002_001_11 import Document
 
-from . import pain001
-from .entries import Reader, step
-from .pain001 import OrderGroup
-from .types import OrderState, OrderStatus, PaymentOrder
+from gateway.bank import pain001
+from gateway.bank.entries import Reader, step
+from gateway.bank.pain001 import OrderGroup
+from gateway.bank.types import OrderState, OrderStatus, PaymentOrder
 
 NAMESPACE = Document.Meta.namespace
 _ROOT = "CstmrPmtStsRpt"

@@ -12,8 +12,8 @@ from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import XMLParser
 
-from .errors import MessageRefused
-from .limits import MESSAGE_BYTES_MAX, XML_DEPTH_MAX, XML_ELEMENT_COUNT_MAX
+from gateway.bank.errors import MessageRefused
+from gateway.bank.limits import MESSAGE_BYTES_MAX, XML_DEPTH_MAX, XML_ELEMENT_COUNT_MAX
 
 _BOM = b"\xef\xbb\xbf"
 _DECLARED_ENCODING = re.compile(rb"""\A<\?xml[^>]*?\sencoding\s*=\s*["']([^"'>]*)["']""")

@@ -18,10 +18,9 @@ from typing import Any
 import msgspec
 
 from gateway.bank.errors import BankError
-
-from .behaviour import Action, Subject
-from .program import READY_FILE, Ready, Settings, serve, token
-from .store import Store
+from gateway.bank.sandbox.behaviour import Action, Subject
+from gateway.bank.sandbox.program import READY_FILE, Ready, Settings, serve, token
+from gateway.bank.sandbox.store import Store
 
 _TIMEOUT_S = 10.0
 

@@ -10,14 +10,13 @@ from typing import Any
 import msgspec
 
 from gateway.bank.errors import BankError, MessageRefused
+from gateway.bank.sandbox import messages
+from gateway.bank.sandbox.behaviour import Action, Rule, Subject, add_rule, use_rules
+from gateway.bank.sandbox.mail import Mail
+from gateway.bank.sandbox.messages import Instruction, Stamp, Verdict
+from gateway.bank.sandbox.payments import Payment, payments
+from gateway.bank.sandbox.store import WORLD, Store
 from gateway.bank.types import Direction, Entry, EntryDetail
-
-from . import messages
-from .behaviour import Action, Rule, Subject, add_rule, use_rules
-from .mail import Mail
-from .messages import Instruction, Stamp, Verdict
-from .payments import Payment, payments
-from .store import WORLD, Store
 
 _CLOSED_ACCOUNT, _NO_FUNDS, _WRONG_ACCOUNT, _DUPLICATE = "AC04", "AM04", "AC01", "DU04"
 

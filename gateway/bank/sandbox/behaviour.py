@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
-from .store import Store
+from gateway.bank.sandbox.store import Store
 
 
 class Action(StrEnum):

@@ -8,8 +8,7 @@ from pathlib import Path
 from gateway.bank.durable import move_file, write_file
 from gateway.bank.errors import MessageRefused
 from gateway.bank.folder import INBOX, OUTBOX, message_files
-
-from .bank import Bank, Taken
+from gateway.bank.sandbox.bank import Bank, Taken
 
 _log = logging.getLogger(__name__)
 _ACCEPTED, _REFUSED = "outbox-accepted", "outbox-refused"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from .store import Store
+from gateway.bank.sandbox.store import Store
 
 _REORDER_STEPS_MAX = 3
 

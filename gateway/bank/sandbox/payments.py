@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from .messages import Instruction
-from .store import Store
+from gateway.bank.sandbox.messages import Instruction
+from gateway.bank.sandbox.store import Store
 
 _QUERY = (
     "SELECT message_id, state, reason, instruction, return_reason, return_after, repeat_count,"

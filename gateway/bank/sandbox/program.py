@@ -16,11 +16,10 @@ import msgspec
 from aiohttp import web
 
 from gateway.bank.durable import write_file
-
-from .bank import Bank
-from .exchange import FolderExchange
-from .server import create_app
-from .store import Store
+from gateway.bank.sandbox.bank import Bank
+from gateway.bank.sandbox.exchange import FolderExchange
+from gateway.bank.sandbox.server import create_app
+from gateway.bank.sandbox.store import Store
 
 _HOST = "127.0.0.1"
 READY_FILE = "sandbox.json"

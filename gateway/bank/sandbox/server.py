@@ -11,9 +11,8 @@ from aiohttp import web
 
 from gateway.bank.errors import MessageRefused
 from gateway.bank.limits import MESSAGE_BYTES_MAX
-
-from .bank import Bank, CommandError, Credit, Taken
-from .behaviour import Rule
+from gateway.bank.sandbox.bank import Bank, CommandError, Credit, Taken
+from gateway.bank.sandbox.behaviour import Rule
 
 _T = TypeVar("_T")
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
