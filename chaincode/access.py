@@ -35,6 +35,8 @@ CONVENERS: Final = (Org.COMMITTEE, Org.REGULATOR)
 """Who gives notice of a vote: the committee, or the regulator in its place (条例 Art. 13)."""
 EMPLOYERS: Final = (Org.REGULATOR, Org.PROPERTY, Org.BANK, Org.ARBITRATION)
 """Organisations whose clerks hold credentials; the regulator also issues the owners'."""
+FREEZERS: Final = (Org.COMMITTEE, Org.REGULATOR, Org.ARBITRATION)
+"""Who freezes money as an organisation; owners do by their signed acts."""
 
 
 class Kind(StrEnum):
@@ -70,6 +72,7 @@ def _query(name: str, module: Module | None, says: str) -> Access:
 
 
 _VOTING: Final = Module.VOTING
+_FUNDS: Final = Module.FUNDS
 
 ACCESS: Final[tuple[Access, ...]] = (
     # --- Community and people ---
@@ -187,6 +190,24 @@ ACCESS: Final[tuple[Access, ...]] = (
     _query("objections", _VOTING, "The objections to a result."),
     _query("certificate", _VOTING, "The document of a final result."),
     # --- Funds ---
+    # --- Freezes ---
+    _transaction(
+        "set_freeze_terms", _FUNDS, (Org.REGULATOR,), "States what share of owners may freeze."
+    ),
+    _act("ask_freeze", _FUNDS, OWNER_ROLES, "Calls on the owners to freeze money."),
+    _act("support_freeze", _FUNDS, OWNER_ROLES, "Supports a call to freeze, or no longer."),
+    _transaction(
+        "set_owners_freeze", _FUNDS, ANY_ORG, "Freezes what enough owners called to freeze."
+    ),
+    _transaction(
+        "lift_owners_freeze", _FUNDS, ANY_ORG, "Lifts an owners' freeze without the share."
+    ),
+    _transaction("set_freeze", _FUNDS, FREEZERS, "Freezes a fund, a budget or a payment."),
+    _transaction("lift_freeze", _FUNDS, FREEZERS, "Lifts a freeze before it runs out."),
+    _query("freeze_terms", _FUNDS, "Who may freeze with what share, and for how long."),
+    _query("freeze", _FUNDS, "One freeze."),
+    _query("freezes", _FUNDS, "The community's freezes, those over included."),
+    _query("freeze_request", _FUNDS, "A call to freeze and how far it is."),
 )
 
 BY_NAME: Final[dict[str, Access]] = {row.name: row for row in ACCESS}

@@ -267,3 +267,36 @@ def objections(community_id: str, motion_id: str) -> str:
 def objection(community_id: str, motion_id: str, holder_id: str) -> str:
     """One owner's objection."""
     return _key(community_id, "objection", motion_id, holder_id)
+
+
+# --- Freezes and disputes ---
+
+
+def freeze_terms(community_id: str) -> str:
+    """The share of owners that may freeze, and the longest freeze."""
+    return _key(community_id, "freeze-terms")
+
+
+def freezes(community_id: str) -> str:
+    """Below it: every freeze of the community."""
+    return _key(community_id, "freeze")
+
+
+def freeze(community_id: str, freeze_id: str) -> str:
+    """One freeze."""
+    return _key(community_id, "freeze", freeze_id)
+
+
+def freeze_request(community_id: str, freeze_id: str) -> str:
+    """One owner's call to freeze."""
+    return _key(community_id, "freeze-request", freeze_id)
+
+
+def freeze_supports(community_id: str, freeze_id: str) -> str:
+    """Below it: who supports a call to freeze."""
+    return _key(community_id, "freeze-support", freeze_id)
+
+
+def freeze_support(community_id: str, freeze_id: str, holder_id: str) -> str:
+    """One owner's last word on a call to freeze."""
+    return _key(community_id, "freeze-support", freeze_id, holder_id)

@@ -12,6 +12,7 @@ from chaincode.contract import (
     credentials,
     drafts,
     effect_kinds,
+    freezes,
     motions,
     papers,
     providers,
@@ -42,4 +43,5 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     **results.HANDLERS,
     **effect_kinds.HANDLERS,
     **boards.HANDLERS,
+    **freezes.HANDLERS,
 }
