@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from network.schema import (
     Auto,
     Choice,
-    ConfigErrors,
-    Finding,
     Findings,
     Key,
     ListOf,
@@ -25,8 +20,8 @@ from network.schema import (
     duration,
     size,
 )
+from network.yamlfile import read_yaml
 
-FILE_BYTES_MAX = 1 << 20
 BFT_ORDERERS_MIN = 4  # 3f + 1 with f = 1: fewer cannot lose or mistrust any
 MODULES = ("voting", "funds")
 FABRIC_VERSIONS = ("3.1.1",)
@@ -220,44 +215,12 @@ class NetworkConfig:
     timing: Timing
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """Refuses a key given twice, which YAML readers otherwise let the last one win silently."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[object] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, str):
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} must be text", key_node.start_mark
-                )
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} is given twice", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
 def load(file: Path, added: tuple[dict[str, Any], ...] = ()) -> NetworkConfig:
     """Reads and checks a YAML file; `added` are channels recorded by `community add`.
 
     Raises ConfigErrors with every finding.
     """
-    return parse(_read_yaml(file), added)
-
-
-def _read_yaml(file: Path) -> object:
-    try:
-        if file.stat().st_size > FILE_BYTES_MAX:
-            raise ConfigErrors([Finding(str(file), f"is larger than {FILE_BYTES_MAX} bytes")])
-        return yaml.load(file.read_text("utf-8"), _UniqueKeys)  # noqa: S506 - a SafeLoader
-    except OSError as error:
-        raise ConfigErrors([Finding(str(file), f"cannot be read: {error.strerror}")]) from error
-    except UnicodeDecodeError as error:
-        raise ConfigErrors([Finding(str(file), "is not UTF-8 text")]) from error
-    except yaml.YAMLError as error:
-        raise ConfigErrors([Finding(str(file), f"is not YAML: {error}")]) from error
+    return parse(read_yaml(file), added)
 
 
 def parse(document: object, added: tuple[dict[str, Any], ...] = ()) -> NetworkConfig:
@@ -317,6 +280,7 @@ def _check(config: NetworkConfig, findings: Findings) -> None:
     _check_orgs(config, findings)
     _check_orderer(config, findings)
     _check_endorsement(config, findings)
+    _check_timing(config, findings)
     for index, channel in enumerate(config.channels):
         _check_channel(config, channel, f"channels[{index}]", findings)
     _check_repeats(config, findings)
@@ -344,6 +308,11 @@ def _check_orderer(config: NetworkConfig, findings: Findings) -> None:
             findings.note(f"orderer.{quick}", f"must be shorter than orderer.{slow}")
     if config.orderer.resend >= config.orderer.view_change:
         findings.note("orderer.resend", "must be shorter than orderer.view_change")
+
+
+def _check_timing(config: NetworkConfig, findings: Findings) -> None:
+    if (config.timing.gossip_request or 0) >= config.timing.ready:
+        findings.note("timing.gossip_request", "must be shorter than timing.ready")
 
 
 def _check_channel(

@@ -19,13 +19,15 @@ from typing import Protocol
 import psutil
 
 from network.files import PRIVATE_FILE, private_folder, write_atomic
-from network.ports import require_free_port
+from network.ports import PortInUse, require_free_port
 from network.processes import Birth, birth_of, find_marked, no_core_files
 
 STOP_GRACE_S = 10.0
 """How long a node may take to end after SIGTERM before it is killed."""
 KILL_WAIT_S = 5.0
 """How long the kernel may take to end a killed process."""
+PORT_RELEASE_S = 2.0
+"""How long a port may stay taken by a process that was killed."""
 LOG_BYTES_MAX = 32 * 1024 * 1024
 """A log longer than this is set aside as `<name>.log.1` at the next start."""
 TAIL_LINES = 20
@@ -143,7 +145,7 @@ class NativeSupervisor:
         self._exit_codes.pop(node.name, None)
         with _reported(node.name):
             for port in node.ports:
-                require_free_port(node.name, node.host, port)
+                await _wait_free(node, port)
             self._rotate(node.name)
             self._launch(node)
         return True
@@ -277,6 +279,20 @@ class NativeSupervisor:
 
     def _mark(self, name: str) -> str:
         return str(self._pid_file(name).resolve())
+
+
+async def _wait_free(node: NodeSpec, port: int) -> None:
+    """Wait for a port whose holder cannot be seen: a killed process keeps its ports until its last
+    thread is gone, a little after it counts as dead. Raises PortInUse.
+    """
+    deadline = time.monotonic() + PORT_RELEASE_S
+    while True:
+        try:
+            return require_free_port(node.name, node.host, port)
+        except PortInUse as held:
+            if held.pid is not None or time.monotonic() >= deadline:
+                raise
+        await asyncio.sleep(POLL_S)
 
 
 async def _until_true(check: Check) -> None:

@@ -30,6 +30,8 @@ from network.envelopes import Proposal, Signer, build_seek, build_transaction, i
 MESSAGE_BYTES_MAX = 100 << 20
 BROADCAST_TRIES = 20
 BROADCAST_PAUSE_S = 0.25
+_TAKEN_BEFORE = ("request already exists", "request already processed")
+"""How SmartBFT refuses an envelope that it took when it was sent the first time."""
 _OPTIONS = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
@@ -177,7 +179,7 @@ class Client:
             call.cancel()
         if not isinstance(answer, ab_pb2.BroadcastResponse):
             return f"{orderer.node}: the stream ended"
-        if answer.status == common_pb2.SUCCESS:
+        if answer.status == common_pb2.SUCCESS or answer.info.endswith(_TAKEN_BEFORE):
             return ""
         return f"{orderer.node}: {common_pb2.Status.Name(answer.status)} {answer.info}"
 

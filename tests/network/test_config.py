@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from network import config
-from network.config import FILE_BYTES_MAX, SCHEMA, Endorsement, load, parse
+from network.config import SCHEMA, Endorsement, load, parse
 from network.schema import ConfigErrors, key_paths
+from network.yamlfile import FILE_BYTES_MAX
 
 NETWORK = Path(config.__file__).parent
 GOOD: dict[str, Any] = {
@@ -105,6 +106,8 @@ def test_orgs_without_peers_are_no_members_by_default() -> None:
                                   " by '-'"),
         ("limits.gateway_requests", 9, "limits.gateway_requests: must be a whole number from 10 to "
                                        "100000"),
+        ("timing.gossip_request", "30s", "timing.gossip_request: must be shorter than "
+                                          "timing.ready"),
         ("timing.time_window", "16m", "timing.time_window: must be 10s to 15m, with a unit (ms, s, "
                                       "m, h)"),
     ],

@@ -109,7 +109,7 @@ def test_peers_of_an_org_find_each_other_and_a_lone_one_itself() -> None:
 
 @pytest.mark.parametrize(
     ("channels", "request_ms"),
-    [(1, 1000), (10, 1000), (11, 5000), (50, 5000), (51, 20000), (400, 20000)],
+    [(1, 1000), (10, 1000), (11, 3000), (30, 3000), (31, 10000), (400, 10000)],
 )
 def test_peers_ask_more_rarely_with_more_channels(channels: int, request_ms: int) -> None:
     written = [{"name": f"c{i}", "communities": [f"c{i}"]} for i in range(channels)]
