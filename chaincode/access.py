@@ -208,6 +208,11 @@ ACCESS: Final[tuple[Access, ...]] = (
     _query("freeze", _FUNDS, "One freeze."),
     _query("freezes", _FUNDS, "The community's freezes, those over included."),
     _query("freeze_request", _FUNDS, "A call to freeze and how far it is."),
+    # --- Bulletins and publication ---
+    _transaction("publish_bulletin", None, (Org.REGULATOR,), "Publishes a policy to owners."),
+    _transaction("withdraw_bulletin", None, (Org.REGULATOR,), "Withdraws a bulletin."),
+    _query("bulletin", None, "One bulletin."),
+    _query("bulletins", None, "The regulator's bulletins."),
 )
 
 BY_NAME: Final[dict[str, Access]] = {row.name: row for row in ACCESS}

@@ -300,3 +300,16 @@ def freeze_supports(community_id: str, freeze_id: str) -> str:
 def freeze_support(community_id: str, freeze_id: str, holder_id: str) -> str:
     """One owner's last word on a call to freeze."""
     return _key(community_id, "freeze-support", freeze_id, holder_id)
+
+
+# --- Bulletins and publication ---
+
+
+def bulletins(community_id: str) -> str:
+    """Below it: the regulator's bulletins."""
+    return _key(community_id, "bulletin")
+
+
+def bulletin(community_id: str, bulletin_id: str) -> str:
+    """One bulletin."""
+    return _key(community_id, "bulletin", bulletin_id)

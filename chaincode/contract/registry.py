@@ -7,6 +7,7 @@ from chaincode.contract import (
     ballots,
     batch,
     boards,
+    bulletins,
     committees,
     communities,
     credentials,
@@ -43,5 +44,6 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     **results.HANDLERS,
     **effect_kinds.HANDLERS,
     **boards.HANDLERS,
+    **bulletins.HANDLERS,
     **freezes.HANDLERS,
 }

@@ -79,10 +79,15 @@ def require_clean(words: Sequence[str], texts: Sequence[str]) -> None:
     word in their lists, never the word itself.
     """
     for text_index, text in enumerate(texts):
-        folded = fold(text)
-        for word_index, word in enumerate(words):
-            if word in folded:
-                raise RuleForbids("motion/forbidden-word", text=text_index, word=word_index)
+        word_index = find_word(words, text)
+        if word_index is not None:
+            raise RuleForbids("motion/forbidden-word", text=text_index, word=word_index)
+
+
+def find_word(words: Sequence[str], text: str) -> int | None:
+    """The place in the list of the first of the folded `words` that the text holds, or None."""
+    folded = fold(text)
+    return next((index for index, word in enumerate(words) if word in folded), None)
 
 
 def _plain_letter(char: str) -> str:
