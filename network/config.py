@@ -53,11 +53,11 @@ _ORDERER = Record(
         "batch_messages": Key(Whole(1, 10_000), 500),
         "batch_bytes": Key(size("64KB", "64MB"), "10MB"),
         "batch_interval": Key(duration("5ms", "10s"), "50ms"),
-        "heartbeat": Key(duration("500ms", "10m"), "5s"),
-        "forward": Key(duration("100ms", "10m"), "2s"),
-        "complain": Key(duration("100ms", "10m"), "4s"),
-        "view_change": Key(duration("500ms", "10m"), "5s"),
-        "resend": Key(duration("100ms", "10m"), "2s"),
+        "heartbeat": Key(duration("500ms", "10m"), "3s"),
+        "forward": Key(duration("100ms", "10m"), "1s"),
+        "complain": Key(duration("100ms", "10m"), "2s"),
+        "view_change": Key(duration("500ms", "10m"), "4s"),
+        "resend": Key(duration("100ms", "10m"), "1s"),
     }
 )
 _CHAINCODE = Record(

@@ -79,10 +79,10 @@ def test_orgs_without_peers_are_no_members_by_default() -> None:
         ("orgs.court.msp", "BankMSP", "orgs.court.msp: BankMSP is already the MSP of bank"),
         ("orgs.reg.orderers", 0, "orderer.type: bft needs at least 4 orderers, not 3"),
         ("orderer.type", "solo", "orderer.type: must be one of: bft, raft"),
-        ("orderer.batch_interval", "3s", "orderer.batch_interval: must be shorter than "
+        ("orderer.batch_interval", "1s", "orderer.batch_interval: must be shorter than "
                                          "orderer.forward"),
-        ("orderer.forward", "4s", "orderer.forward: must be shorter than orderer.complain"),
-        ("orderer.resend", "5s", "orderer.resend: must be shorter than orderer.view_change"),
+        ("orderer.forward", "2s", "orderer.forward: must be shorter than orderer.complain"),
+        ("orderer.resend", "4s", "orderer.resend: must be shorter than orderer.view_change"),
         ("channels.0.name", "UP", "channels[0].name: 'UP' must be 1 to 100 of a-z 0-9 . -, a letter"
                                   " first"),
         ("channels.0.communities", [], "channels[0].communities: must be a list of 1 to 1000 "

@@ -74,7 +74,7 @@ def test_the_running_version_stays_until_an_upgrade(tmp_path: Path) -> None:
         ({"orderer": {"type": "raft"}},
          "orderer.type: cannot change on a founded network (it is 'bft')"),
         ({"orderer": {"heartbeat": "9s"}},
-         "orderer.heartbeat: cannot change on a founded network (it is 5000)"),
+         "orderer.heartbeat: cannot change on a founded network (it is 3000)"),
         ({"orgs": document()["orgs"] | {"bank": {"msp": "OtherMSP"}}},
          "orgs.bank.msp: cannot change on a founded network (it is 'BankMSP')"),
         ({"orgs": document()["orgs"] | {"court": {"msp": "CourtMSP"}}},
