@@ -2,25 +2,41 @@
 
 from enum import StrEnum
 
-from chaincode.model.base import Count, Id, PositiveFen, Record, Sha256, ShortText, TimeMs
+from chaincode.model.base import Count, Fen, Id, PositiveFen, Record, Sha256, ShortText, TimeMs
+from chaincode.model.effect import UseFund
 
 
 class BudgetSource(StrEnum):
-    """Which decision a budget stands on."""
+    """Which decision a budget stands on.
+
+    DELEGATION: the committee, within a limit that owners delegated. EMERGENCY: a listed cause with
+    proof, capped, to be ratified by owners in time (Civil Code Art. 281). RESOLUTION: a signed
+    resolution made elsewhere and recorded by the regulator, where there is no voting.
+    """
 
     MOTION = "motion"
     DELEGATION = "delegation"
-    """The committee, within a limit that owners delegated by a motion."""
     EMERGENCY = "emergency"
-    """A listed cause with proof, capped, to be ratified by owners in time (Civil Code Art. 281)."""
     RESOLUTION = "resolution"
-    """A signed resolution made elsewhere, recorded by the regulator: for funds without voting."""
+
+
+class EmergencyCause(StrEnum):
+    """Dangers that may be repaired before a vote (上海市住宅物业管理规定, 2020)."""
+
+    LIFT = "lift"
+    WATER_PUMP = "water-pump"
+    FIRE_SYSTEM = "fire-system"
+    FACADE = "facade"
+    LEAK = "leak"
 
 
 class Budget(Record):
     """What may be spent, on what, to whom, until when, and by whose decision.
 
-    What is held and settled is not stored here: it is the sum over the budget's holds.
+    What is held and settled is not stored here: it is the sum over the budget's holds. `units`
+    bear the cost; empty for all units of the community. Of `payee_id` and `payee_class` one is
+    set: a single payee, or any payee of a class. For an emergency `ratify_by_at` says when owners
+    must have ratified it. `closed_fen` is what went back to the fund at the closing.
     """
 
     budget_id: Id
@@ -29,31 +45,81 @@ class Budget(Record):
     purpose: ShortText
     payee_id: Id | None
     payee_class: Id | None
-    """One of the two: a single payee, or any payee of a class."""
     valid_until_at: TimeMs
     units: tuple[Id, ...]
-    """Units whose sub-accounts bear the cost; empty for all units of the community."""
     source: BudgetSource
     source_id: Id
     opened_at: TimeMs
     opened_tx: str
     ratify_by_at: TimeMs | None = None
-    """For an emergency: when owners must have ratified it."""
     ratified_by: Id | None = None
-    cause: Id | None = None
+    cause: EmergencyCause | None = None
     proof_sha256: Sha256 | None = None
     closed_at: TimeMs | None = None
+    closed_fen: Fen = 0
 
 
 class Delegation(Record):
-    """What owners let the committee decide alone, until when."""
+    """What owners let the committee decide alone: per budget, in all, and how often.
+
+    `ended_at` is when a later delegation for the fund takes its place.
+    """
 
     delegation_id: Id
     fund_id: Id
     amount_fen_max: PositiveFen
-    """The largest single budget."""
+    total_fen_max: PositiveFen
     count_max: Count
-    """How many budgets in all while the delegation runs."""
-    valid_until_at: TimeMs
+    from_at: TimeMs
+    until_at: TimeMs
     decided_by: Id
     ended_at: TimeMs | None = None
+
+
+class DelegationUse(Record):
+    """One budget that the committee opened under a delegation; a closed one counts as well."""
+
+    budget_id: Id
+    amount_fen: PositiveFen
+
+
+class AwaitsRatification(Record):
+    """An emergency budget that owners have not ratified yet."""
+
+    budget_id: Id
+    amount_fen: PositiveFen
+    ratify_by_at: TimeMs
+
+
+class Hold(Record):
+    """Money that one payment has reserved or used: the facts a budget is summed from.
+
+    `held_fen` is what is reserved now, `settled_fen` what left less what came back.
+    """
+
+    payment_id: Id
+    held_fen: Fen
+    settled_fen: Fen
+
+
+class DelegatedBudget(Record):
+    """What the committee decides on under a delegation (subject `delegated-budget`)."""
+
+    budget_id: Id
+    delegation_id: Id
+    use: UseFund
+
+
+class EmergencyBudget(Record):
+    """What the committee decides on in an emergency (subject `emergency-budget`)."""
+
+    budget_id: Id
+    use: UseFund
+    cause: EmergencyCause
+    proof_sha256: Sha256
+
+
+class BudgetClosing(Record):
+    """What the committee decides on to close a budget early (subject `budget-closing`)."""
+
+    budget_id: Id

@@ -82,6 +82,12 @@ class DelegateLimit(Record, tag_field="kind", tag="delegate_limit"):
     until_at: TimeMs
 
 
+class RatifyBudget(Record, tag_field="kind", tag="ratify_budget"):
+    """Owners agree afterwards to an emergency budget (Civil Code Art. 281)."""
+
+    budget_id: Id
+
+
 Effect = (
     UseFund
     | AdoptRule
@@ -90,4 +96,5 @@ Effect = (
     | ReplaceAccount
     | AdoptSalaryRate
     | DelegateLimit
+    | RatifyBudget
 )

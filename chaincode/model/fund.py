@@ -7,16 +7,17 @@ whose claim every fen of it is: at every block
 """
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
-from chaincode.model.base import INT_MAX, AreaDm2, Fen, Id, Record, Sha256, ShortText, TimeMs
-
-BASIS_POINTS = 10_000
+from chaincode.model.base import INT_MAX, Count, Fen, Id, Record, Sha256, ShortText, TimeMs
+from chaincode.model.effect import BasisPoints
 
 SignedFen = Annotated[int, msgspec.Meta(ge=-INT_MAX, le=INT_MAX)]
-RateBp = Annotated[int, msgspec.Meta(ge=0, le=BASIS_POINTS)]
+
+REFILL_BP: Final = 3_000
+"""Below this part of the first deposit a fund is to be refilled (30 %)."""
 
 
 class FundKind(StrEnum):
@@ -31,59 +32,89 @@ class FundKind(StrEnum):
     """公共收益: income from common parts is the owners' (Civil Code Art. 282)."""
 
 
+class CompanyRate(Record):
+    """The part of each income line that is the company's, from a day until a day.
+
+    10,000 under the contract system, its pay rate under the salary system. `decided_by` is the
+    motion or resolution.
+    """
+
+    basis_points: BasisPoints
+    from_at: TimeMs
+    until_at: TimeMs | None
+    decided_by: Id
+
+
+class EmergencyTerms(Record):
+    """What the committee may spend before owners have voted, and by when they must have ratified.
+
+    `fen_max` limits all emergency budgets of the fund together that are not ratified.
+    """
+
+    fen_max: Fen
+    ratify_ms: TimeMs
+
+
 class Fund(Record):
-    """One fund of a community and the account it lies in now."""
+    """One fund of a community and the account it lies in now.
+
+    `approvals_required` is k of the committee's k-of-n for a payment; 0 is the majority of all
+    members. `rates` are in the order in which they were adopted; where none holds, nothing is the
+    company's. `first_deposit_fen` is what owners paid in first, for the refill alarm.
+    """
 
     fund_id: Id
     kind: FundKind
-    account_id: Id
-    company_rate_bp: RateBp
-    """The part of each income line that is the company's: 10,000 under the contract system, its
-    pay rate under the salary system, 0 for every other fund."""
+    account_sha256: Sha256
+    rates: tuple[CompanyRate, ...]
+    emergency: EmergencyTerms
+    approvals_required: Count
+    first_deposit_fen: Fen
+    resolution_id: Id
+    resolution_sha256: Sha256
     opened_at: TimeMs
     opened_tx: str
-    decided_by: Id
-    """The motion or resolution that set the rate last."""
-    first_deposit_fen: Fen = 0
-    """What owners paid in first; below 30 % of it the refill alarm sounds."""
 
 
 class BankAccount(Record):
-    """An account at a bank, in the company's name under the bank's supervision."""
+    """An account at a bank, in the company's name under the bank's supervision.
 
-    account_id: Id
+    The ledger holds the salted hash of its number only, and this hash is its id. A new statement
+    must open with `last_closing_fen` and have the next sequence number. `closed_at` is set when a
+    decision replaced the account; its history stays.
+    """
+
+    account_sha256: Sha256
     fund_id: Id
-    number: ShortText
-    """IBAN or domestic number of an organisation's account; never a person's."""
-    bank_code: ShortText
+    opening_fen: SignedFen
     decided_by: Id
     opened_at: TimeMs
-    closed_at: TimeMs | None = None
-    """Set when a decision replaced the account; its history stays."""
+    last_closing_fen: SignedFen
     last_statement_id: Id | None = None
-    last_closing_fen: SignedFen = 0
-    """The closing balance of the newest statement, which the next one must open with."""
+    last_sequence: Count | None = None
+    closed_at: TimeMs | None = None
 
 
 class BookAccount(StrEnum):
-    """Where a fen of a fund stands."""
+    """Where a fen of a fund stands.
+
+    FREE is the owners' and not yet decided on; BUDGETED is decided on and free for payments of its
+    budgets; HELD is reserved for one payment each; COMPANY is the company's own; SUSPENSE is on
+    the bank's statement and not yet explained, and may be negative.
+    """
 
     BANK = "bank"
     FREE = "free"
-    """The owners', not yet decided on."""
     BUDGETED = "budgeted"
-    """Decided on, and free for payments of its budgets."""
     HELD = "held"
-    """Reserved for one payment each."""
     COMPANY = "company"
-    """The company's own: fees under the contract system, pay under the salary system."""
     SUSPENSE = "suspense"
-    """On the bank's statement, not yet explained; may be negative."""
 
 
 class Cause(StrEnum):
     """Why an entry was made."""
 
+    OPENING = "opening"
     INCOME = "income"
     BUDGET_OPENED = "budget-opened"
     BUDGET_CLOSED = "budget-closed"
@@ -93,7 +124,7 @@ class Cause(StrEnum):
     RETURN = "return"
     UNMATCHED = "unmatched"
     MATCHED = "matched"
-    TRANSFER = "transfer"
+    CHARGE = "charge"
     CORRECTION = "correction"
 
 
@@ -105,14 +136,16 @@ class Line(Record):
 
 
 class Entry(Record):
-    """One movement of a fund; never edited, only corrected by another."""
+    """One movement of a fund; never edited, only corrected by another.
+
+    `entry_id` is its number in the fund's book with leading zeros, so that entries sort as they
+    happened. `reference` is the payment, budget, statement line or decision behind it.
+    """
 
     entry_id: Id
-    """``time-transaction-number``, so that entries sort as they happened."""
     fund_id: Id
     cause: Cause
     reference: Id
-    """The payment, budget, statement line or decision behind it."""
     lines: tuple[Line, ...]
     at: TimeMs
     tx_id: str
@@ -124,7 +157,7 @@ class Book(Record):
     """The balances of a fund after its newest entry; each equals the sum of its entries' lines."""
 
     fund_id: Id
-    entry_count: int = 0
+    entry_count: Count = 0
     bank: SignedFen = 0
     free: SignedFen = 0
     budgeted: SignedFen = 0
@@ -133,20 +166,15 @@ class Book(Record):
     suspense: SignedFen = 0
 
 
-class UnitAccount(Record):
-    """A unit's part (分户账) of the maintenance fund; all parts sum to the fund."""
-
-    fund_id: Id
-    unit_id: Id
-    area_dm2: AreaDm2
-    first_deposit_fen: Fen
-    balance_fen: SignedFen
-
-
 class Payee(Record):
-    """Who may be paid: a class for budgets, and a salted hash of name and account."""
+    """Who may be paid: a class for budgets, and a salted hash of name and account.
+
+    The company names a payee; no money is ordered to one before the bank has confirmed that the
+    account exists in this name.
+    """
 
     payee_id: Id
     payee_class: Id
     payee_sha256: Sha256
     registered_at: TimeMs
+    confirmed_at: TimeMs | None = None

@@ -5,7 +5,7 @@ from enum import StrEnum
 from chaincode.model.base import Fen, Id, PositiveFen, Record, Sha256, ShortText, TimeMs
 
 
-class Phase(StrEnum):
+class PaymentPhase(StrEnum):
     """Where a payment stands; derived from its facts, never stored."""
 
     REQUESTED = "requested"
@@ -15,101 +15,165 @@ class Phase(StrEnum):
     SETTLED = "settled"
     RETURNED = "returned"
     DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
     REJECTED = "rejected"
-    RELEASED = "released"
     EXPIRED = "expired"
 
 
-class Payment(Record):
-    """One payment. Its id is made by the client before it is first sent, so a retry is the same.
+class PaymentContent(Record):
+    """What is asked for; the same id with another content is refused.
 
-    Each ``*_at`` is a fact with its time; at most one of declined, rejected, released, expired
-    and settled is ever set, and once.
+    `budget_id` None is the company's own pay, spent from the book's `company` account.
     """
 
     payment_id: Id
-    budget_id: Id | None
-    """None for the company's own pay, which is spent from the book's ``company`` account."""
     fund_id: Id
+    budget_id: Id | None
     amount_fen: PositiveFen
     payee_id: Id
     purpose: ShortText
     invoice_sha256: Sha256
     contract_sha256: Sha256
+
+
+class Payment(Record):
+    """One payment. Its id is made by the client before it is first sent, so a retry is the same.
+
+    Each `*_at` is a fact with its time. Of declined, withdrawn, rejected, expired and settled one
+    is set, once; only a committee's decision on a statement line lets a settlement follow one of
+    the others. `requested_by` is the holder id of the company's clerk; who asks does not approve.
+    `expires_at` is when a hold or an order without an answer may be released.
+
+    `booked_fen` and `returned_booked_fen` are what statements show of `settled_fen` and
+    `returned_fen`; `entry_ref` is the bank's own reference of the debit, once it is known.
+    """
+
+    content: PaymentContent
     requested_by: Id
-    """Holder id of the company's clerk; who asks does not approve."""
     requested_at: TimeMs
     requested_tx: str
+    expires_at: TimeMs
     held_at: TimeMs | None = None
-    expires_at: TimeMs | None = None
-    """When a hold that was not ordered, or an order that was never answered, may be released."""
     order_id: Id | None = None
     ordered_at: TimeMs | None = None
+    account_sha256: Sha256 | None = None
     accepted_at: TimeMs | None = None
     settled_at: TimeMs | None = None
     settled_fen: Fen = 0
+    booked_fen: Fen = 0
     returned_fen: Fen = 0
+    returned_booked_fen: Fen = 0
+    entry_ref: Id | None = None
     declined_at: TimeMs | None = None
+    withdrawn_at: TimeMs | None = None
     rejected_at: TimeMs | None = None
     rejected_reason: Id | None = None
-    released_at: TimeMs | None = None
     expired_at: TimeMs | None = None
-    statement_id: Id | None = None
-    statement_line_id: Id | None = None
+
+    @property
+    def payment_id(self) -> str:
+        """The client's id."""
+        return self.content.payment_id
 
 
-class Approval(Record):
-    """One committee member's consent to one payment."""
+class PaymentRef(Record):
+    """Points at a payment: from its order id, or from its invoice."""
 
     payment_id: Id
-    holder_id: Id
-    credential_id: Id
-    act_sha256: Sha256
-    approved_at: TimeMs
 
 
-class Hold(Record):
-    """Money of a budget that one payment has reserved or used: the facts budgets are summed from.
+class ReportStatus(StrEnum):
+    """What the bank can say of an order."""
 
-    ``held_fen`` is what is reserved now, ``settled_fen`` what left less what came back.
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    SETTLED = "settled"
+    RETURNED = "returned"
+
+
+class ReportContent(Record):
+    """What the bank said about one payment, once, under the bank's own report id.
+
+    `entry_ref` is the bank's reference of the booked entry (AcctSvcrRef), where it gave one; the
+    line of the statement has the same, so that one fact counts once.
     """
-
-    budget_id: Id
-    payment_id: Id
-    held_fen: Fen
-    settled_fen: Fen
-
-
-class BankReport(Record):
-    """What the bank said about one payment, once, under the bank's own report id."""
 
     report_id: Id
     payment_id: Id
-    status: Phase
-    amount_fen: Fen
-    reason: Id | None
+    status: ReportStatus
     message_sha256: Sha256
-    reported_at: TimeMs
+    amount_fen: Fen = 0
+    reason: Id | None = None
+    entry_ref: Id | None = None
+
+
+class Fit(StrEnum):
+    """How a bank's answer fits what is on record."""
+
+    NEWS = "news"
+    KNOWN = "known"
+    EXCEPTION = "exception"
+
+
+class BankReport(Record):
+    """A report as it was taken in."""
+
+    content: ReportContent
+    fit: Fit
+    at: TimeMs
+    tx_id: str
 
 
 class ExceptionKind(StrEnum):
-    """Why a bank answer could not be applied."""
+    """Why a bank's answer does not fit."""
 
+    NOT_ORDERED = "not-ordered"
+    ACCEPTED_AFTER_END = "accepted-after-end"
     SETTLED_AFTER_END = "settled-after-end"
+    SETTLED_OTHERWISE = "settled-otherwise"
+    """Another amount or another debit than the one on record."""
     AMOUNT_ABOVE_HOLD = "amount-above-hold"
     REJECTED_AFTER_SETTLEMENT = "rejected-after-settlement"
+    RETURN_WITHOUT_SETTLEMENT = "return-without-settlement"
     RETURN_ABOVE_SETTLEMENT = "return-above-settlement"
+    ENTRY_CHANGED = "entry-changed"
+    """The bank's reference stands for another payment or amount already."""
+    OTHER_ACCOUNT = "other-account"
+
+
+class ExceptionResolution(StrEnum):
+    """What the committee found of an exception."""
+
+    NO_MONEY_MOVED = "no-money-moved"
+    PAID_BY_LINE = "paid-by-line"
+    """A statement line that shows it was decided to be this payment."""
+    MADE_GOOD = "made-good"
+    """The bank undid it; its two lines offset each other."""
 
 
 class BankException(Record):
-    """A bank answer that came too late or does not fit: listed until a person resolves it."""
+    """A bank's answer that came too late or does not fit: listed until it is resolved.
+
+    It moves no money by itself. `source` is the report or statement line; what the statement
+    shows stands in suspense until the committee decides on the line. `resolved_by` is the decision.
+    """
 
     exception_id: Id
     payment_id: Id
     kind: ExceptionKind
+    source: Id
     amount_fen: Fen
     message_sha256: Sha256
     raised_at: TimeMs
+    raised_tx: str
+    resolution: ExceptionResolution | None = None
     resolved_at: TimeMs | None = None
     resolved_by: Id | None = None
-    resolution: ShortText | None = None
+
+
+class ExceptionDecision(Record):
+    """What the committee decides on about an exception (subject `bank-exception`)."""
+
+    exception_id: Id
+    resolution: ExceptionResolution
+    evidence_sha256: Sha256

@@ -4,26 +4,33 @@ What comes onto the bank account is somebody's claim, and what leaves it was; so
 ``bank`` equal the sum of the lines on all other accounts.
 """
 
+from collections.abc import Sequence
+
 from chaincode.errors import RuleForbids
-from chaincode.model.fund import (
-    BASIS_POINTS,
-    Book,
-    BookAccount,
-    Cause,
-    Entry,
-    Line,
-    RateBp,
-)
+from chaincode.model.effect import BASIS_POINTS_MAX
+from chaincode.model.fund import Book, BookAccount, Cause, Entry, Line
 
 MAY_BE_NEGATIVE = (BookAccount.BANK, BookAccount.SUSPENSE)
 """An account may be overdrawn at the bank, and an unexplained line may be a debit."""
+OWNERS = (BookAccount.FREE, BookAccount.BUDGETED, BookAccount.HELD)
+"""The owners' money; the unit accounts of a maintenance fund sum to it."""
 
 
-def is_balanced(lines: tuple[Line, ...]) -> bool:
+def is_balanced(lines: Sequence[Line]) -> bool:
     """Whether the money at the bank changes by exactly what the claims on it change."""
     bank = sum(line.fen for line in lines if line.account is BookAccount.BANK)
     claims = sum(line.fen for line in lines if line.account is not BookAccount.BANK)
     return bank == claims
+
+
+def owners_fen(book: Book) -> int:
+    """The owners' money in the fund: free, decided on, and held."""
+    return book.free + book.budgeted + book.held
+
+
+def owners_part(lines: Sequence[Line]) -> int:
+    """By how much an entry's lines change the owners' money."""
+    return sum(line.fen for line in lines if line.account in OWNERS)
 
 
 def post(book: Book, entry: Entry) -> Book:
@@ -42,12 +49,7 @@ def post(book: Book, entry: Entry) -> Book:
     return Book(
         fund_id=book.fund_id,
         entry_count=book.entry_count + 1,
-        bank=balances[BookAccount.BANK],
-        free=balances[BookAccount.FREE],
-        budgeted=balances[BookAccount.BUDGETED],
-        held=balances[BookAccount.HELD],
-        company=balances[BookAccount.COMPANY],
-        suspense=balances[BookAccount.SUSPENSE],
+        **{account.value: fen for account, fen in balances.items()},
     )
 
 
@@ -57,17 +59,26 @@ def moved(source: BookAccount, target: BookAccount, fen: int) -> tuple[Line, ...
     return (Line(account=source, fen=-fen), Line(account=target, fen=fen))
 
 
-def received(fen: int, company_rate_bp: RateBp) -> tuple[Line, ...]:
+def received(fen: int, company_rate_bp: int) -> tuple[Line, ...]:
     """Lines of an income of ``fen``; the company's part is rounded down to the fen."""
-    company_fen = fen * company_rate_bp // BASIS_POINTS
+    return (Line(account=BookAccount.BANK, fen=fen), *shared(fen, company_rate_bp))
+
+
+def explained_income(fen: int, company_rate_bp: int) -> tuple[Line, ...]:
+    """Lines that turn money in suspense into income."""
+    return (Line(account=BookAccount.SUSPENSE, fen=-fen), *shared(fen, company_rate_bp))
+
+
+def shared(fen: int, company_rate_bp: int) -> tuple[Line, ...]:
+    """The owners' and the company's part of an income."""
+    company_fen = fen * company_rate_bp // BASIS_POINTS_MAX
     shares = ((BookAccount.FREE, fen - company_fen), (BookAccount.COMPANY, company_fen))
-    claims = tuple(Line(account=account, fen=part) for account, part in shares if part)
-    return (Line(account=BookAccount.BANK, fen=fen), *claims)
+    return tuple(Line(account=account, fen=part) for account, part in shares if part)
 
 
-def paid_out(source: BookAccount, fen: int) -> tuple[Line, ...]:
-    """Lines of money that left the bank against a claim on ``source``."""
-    return (Line(account=BookAccount.BANK, fen=-fen), Line(account=source, fen=-fen))
+def at_bank(account: BookAccount, fen: int) -> tuple[Line, ...]:
+    """Lines of money that came to the bank for ``account`` (or left it: negative fen)."""
+    return (Line(account=BookAccount.BANK, fen=fen), Line(account=account, fen=fen))
 
 
 def correcting(wrong: Entry) -> tuple[Line, ...]:
