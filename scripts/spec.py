@@ -12,7 +12,7 @@ import pkgutil
 import sys
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from chaincode import contract, keys, model
@@ -20,6 +20,7 @@ from chaincode.access import ACCESS, MSP_OF, Access, Kind
 from chaincode.contract.registry import HANDLERS
 from chaincode.errors import REFUSALS
 from chaincode.model.base import Record
+from chaincode.model.freeze import Frozen
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "chaincode" / "README.md"
@@ -125,33 +126,66 @@ def _refusals() -> str:
 
 def refusal_codes() -> dict[str, tuple[int, set[str]]]:
     """Every refusal code in the chaincode: its status and the modules that raise it."""
-    status_of = {kind.__name__: status for status, kind in REFUSALS.items()}
+    trees = {
+        ".".join(path.relative_to(ROOT / "chaincode").with_suffix("").parts): ast.parse(
+            path.read_text(encoding="utf-8")
+        )
+        for path in sorted((ROOT / "chaincode").rglob("*.py"))
+    }
+    blanks = {"noun": _nouns(trees.values()), "order.frozen": [str(kind) for kind in Frozen]}
     found: dict[str, tuple[int, set[str]]] = {}
-    for path in sorted((ROOT / "chaincode").rglob("*.py")):
-        module = ".".join(path.relative_to(ROOT / "chaincode").with_suffix("").parts)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            for code, status in _codes_in(node, status_of):
-                found.setdefault(code, (status, set()))[1].add(module)
+    for module, tree in trees.items():
+        for code, status in _raised(tree, blanks):
+            found.setdefault(code, (status, set()))[1].add(module)
     return found
 
 
-def _codes_in(node: ast.AST, status_of: dict[str, int]) -> Iterator[tuple[str, int]]:
-    if not isinstance(node, ast.Call):
-        return
-    name = ast.unparse(node.func)
-    literals = [arg for arg in node.args if isinstance(arg, ast.Constant | ast.JoinedStr)]
-    if name in status_of and literals:
-        yield _text(literals[0]), status_of[name]
-    elif name.endswith(".load") and literals and "/" in _text(literals[-1]):
-        yield _text(literals[-1]), 404
-
-
-def _text(node: ast.Constant | ast.JoinedStr) -> str:
-    if isinstance(node, ast.Constant):
-        return str(node.value)
-    return "".join(
-        str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values
+def _nouns(trees: Iterable[ast.Module]) -> list[str]:
+    """What callers give as ``noun=`` to those who refuse in their name."""
+    keywords = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.keyword))
+    return sorted(
+        {
+            str(keyword.value.value)
+            for keyword in keywords
+            if keyword.arg == "noun" and isinstance(keyword.value, ast.Constant)
+        }
     )
+
+
+def _raised(tree: ast.Module, blanks: Mapping[str, list[str]]) -> Iterator[tuple[str, int]]:
+    status_of = {kind.__name__: status for status, kind in REFUSALS.items()}
+    named = {
+        target.id: node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and node.args:
+            name = ast.unparse(node.func)
+            status = status_of.get(name, 404 if name.endswith(".load") else 0)
+            arg = node.args[-1] if name.endswith(".load") else node.args[0]
+            value = named.get(arg.id) if isinstance(arg, ast.Name) else arg
+            for code in _spelled(value, blanks) if status else ():
+                yield code, status
+
+
+def _spelled(node: ast.expr | None, blanks: Mapping[str, list[str]]) -> list[str]:
+    """A code as written, or with each value that its blank may have."""
+    if isinstance(node, ast.Constant) and "/" in str(node.value):
+        return [str(node.value)]
+    if not isinstance(node, ast.JoinedStr):
+        return []
+    spelled = [""]
+    for part in node.values:
+        if isinstance(part, ast.Constant):
+            words = [str(part.value)]
+        else:
+            assert isinstance(part, ast.FormattedValue)
+            words = blanks.get(ast.unparse(part.value), ["…"])
+        spelled = [text + word for text in spelled for word in words]
+    return spelled
 
 
 def _record_types(package: types.ModuleType) -> Iterator[type[Record]]:

@@ -35,7 +35,7 @@ def test_every_call_that_can_be_refused_says_when(name: str) -> None:
         assert re.search(r"[Rr]efused", doc), name
 
 
-@pytest.mark.parametrize("code", sorted(code for code in CODES if "…" not in code))
+@pytest.mark.parametrize("code", sorted(CODES))
 def test_every_refusal_code_is_tested(code: str) -> None:
     assert any(code in path.read_text(encoding="utf-8") for path in files("tests"))
 
