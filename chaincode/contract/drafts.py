@@ -7,6 +7,7 @@ from typing import Final
 from chaincode import codec, keys
 from chaincode.contract import units
 from chaincode.contract.committees import committee_now, require_committee_decision
+from chaincode.contract.communities import require_community
 from chaincode.contract.handlers import Actor, Call, Handler
 from chaincode.contract.motion_messages import (
     CallAgain,
@@ -22,7 +23,7 @@ from chaincode.contract.motion_messages import (
 )
 from chaincode.contract.rulebook import rule_for, word_list
 from chaincode.errors import Conflict, NotAllowed, RuleForbids
-from chaincode.model.base import Role
+from chaincode.model.base import Module, Role
 from chaincode.model.motion import (
     Content,
     Drafted,
@@ -62,7 +63,9 @@ async def draft_motion(world: World, call: Call, actor: Actor, body: DraftMotion
     the rule does not allow it (422 ``motion/initiator-not-allowed``, ``motion/held-elsewhere``,
     ``motion/scope-not-of-rule``, ``motion/options-not-for-kind``, ``motion/too-few-options``,
     ``motion/label-names-candidate``, ``motion/label-missing``, ``motion/effect-not-for-kind``,
-    ``rule/...``); or a text holds a listed word (422 ``motion/forbidden-word``).
+    ``rule/...``), or the community has no funds to decide on (422
+    ``motion/effect-module-not-used``); or a text holds a listed word (422
+    ``motion/forbidden-word``).
     """
     holder_id = actor.credential.holder_id
     await _require_initiator(world, call, actor, body.initiator)
@@ -131,11 +134,18 @@ async def _draft(world: World, motion_id: str, content: Content, drafted: Drafte
     if await world.find(key, Motion) is not None:
         raise Conflict("motion/exists")
     motion_draft.require_fits(found.rule, content, drafted.initiator)
+    await _require_module(world, content)
     require_clean(await word_list(world), motion_draft.texts(content))
     motion = Motion(motion_id=motion_id, content=content, drafted=drafted)
     save_motion(world, motion)
     world.emit(_drafted_event(world, motion))
     return motion
+
+
+async def _require_module(world: World, content: Content) -> None:
+    community = await require_community(world)
+    if motion_draft.needs_funds(content) and Module.FUNDS not in community.modules:
+        raise RuleForbids("motion/effect-module-not-used")
 
 
 def _drafted_event(world: World, motion: Motion) -> MotionDrafted:

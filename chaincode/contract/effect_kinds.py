@@ -25,8 +25,9 @@ async def apply_effect(world: World, call: Call, request: MotionRequest) -> Moti
 
     Anyone's gateway calls it when due, and again without harm. Refused if there is no such motion
     (404 ``motion/unknown``); it is not final (409 ``motion/wrong-phase``); it is not carried (422
-    ``motion/not-carried``), brings nothing about (422 ``effect/none``) or what this community's
-    modules cannot (422 ``effect/module-not-used``); or as the effect's own function says.
+    ``motion/not-carried``) or brings nothing about (422 ``effect/none``); or as the effect's own
+    function says (an adopted rule: 422 ``rule/not-in-force``; a committee: 409 ``effect/not-due``,
+    422 ``committee/...``).
     """
     motion = await load_motion(world, request.motion_id)
     if motion.applied is not None:
@@ -35,10 +36,7 @@ async def apply_effect(world: World, call: Call, request: MotionRequest) -> Moti
     effect = motion.content.effect
     if effect is None:
         raise RuleForbids("effect/none")
-    apply = EFFECTS.get(type(effect))
-    if apply is None:
-        raise RuleForbids("effect/module-not-used")
-    await apply(world, call, motion)
+    await EFFECTS[type(effect)](world, call, motion)
     save_motion(world, applied)
     kind = str(type(effect).__struct_config__.tag)
     world.emit(EffectApplied(community=world.community, motion_id=motion.motion_id, kind=kind))

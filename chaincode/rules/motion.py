@@ -27,7 +27,7 @@ from chaincode.model.motion import (
 from chaincode.model.procedure import Initiator
 from chaincode.model.tally import Outcome, UnitWeight
 from chaincode.rules.clauses import compare
-from chaincode.rules.decision import FIRST_CALL, terms_of
+from chaincode.rules.decision import terms_of
 from chaincode.rules.weights import weigh, weight
 
 COMMITTEE_STEP = "committee"
@@ -324,8 +324,3 @@ def require_second_call_due(first: Motion, opens_at: int) -> None:
     earliest = first.closed.at + second.after_ms
     if opens_at < earliest:
         raise RuleForbids("motion/second-call-too-early", earliest_at=earliest)
-
-
-def is_repeat(motion: Motion) -> bool:
-    """Whether this is a second call; it needs no new reviews."""
-    return motion.call > FIRST_CALL

@@ -100,13 +100,10 @@ def _require_options(rule: DecisionRule, content: Content) -> None:
 
 
 def _options_min(rule: DecisionRule) -> int:
-    match rule.ballot.kind:
-        case BallotKind.ELECTION:
-            return rule.ballot.multi_seat.seats_min if rule.ballot.multi_seat else 1
-        case BallotKind.CHOICE:
-            return CHOICE_OPTIONS_MIN
-        case BallotKind.DECISION | BallotKind.RATING:
-            return 0
+    seats = rule.ballot.multi_seat
+    if seats is not None:
+        return seats.seats_min
+    return CHOICE_OPTIONS_MIN if rule.ballot.kind is BallotKind.CHOICE else 0
 
 
 def _require_effect(rule: DecisionRule, effect: Effect) -> None:
@@ -124,15 +121,14 @@ def _require_effect(rule: DecisionRule, effect: Effect) -> None:
 
 def in_scope(scope: MotionScope, entry: RollEntry) -> bool:
     """Whether the motion is put to the unit."""
-    match scope.kind:
-        case Scope.COMMUNITY:
-            return True
-        case Scope.BUILDINGS:
-            return entry.building in scope.ids
-        case Scope.ENTRANCES:
-            return entry.entrance in scope.ids
-        case Scope.UNITS:
-            return entry.unit_id in scope.ids
+    return scope.kind is Scope.COMMUNITY or _place(scope.kind, entry) in scope.ids
+
+
+def _place(kind: Scope, entry: RollEntry) -> str:
+    """What a scope of this kind names the unit by."""
+    if kind is Scope.BUILDINGS:
+        return entry.building
+    return entry.entrance if kind is Scope.ENTRANCES else entry.unit_id
 
 
 def require_in_roll(content: Content, roll: Sequence[RollEntry]) -> None:
@@ -141,7 +137,7 @@ def require_in_roll(content: Content, roll: Sequence[RollEntry]) -> None:
     Raises `motion/scope-not-in-roll`, `motion/conflicted-not-in-scope`,
     `motion/fund-unit-not-in-scope`.
     """
-    known = {name for entry in roll for name in _scope_names(content.scope, entry)}
+    known = {_place(content.scope.kind, entry) for entry in roll}
     if any(name not in known for name in content.scope.ids):
         raise RuleForbids("motion/scope-not-in-roll")
     members = {entry.unit_id for entry in roll if in_scope(content.scope, entry)}
@@ -152,16 +148,9 @@ def require_in_roll(content: Content, roll: Sequence[RollEntry]) -> None:
         raise RuleForbids("motion/fund-unit-not-in-scope")
 
 
-def _scope_names(scope: MotionScope, entry: RollEntry) -> tuple[str, ...]:
-    match scope.kind:
-        case Scope.COMMUNITY:
-            return ()
-        case Scope.BUILDINGS:
-            return (entry.building,)
-        case Scope.ENTRANCES:
-            return (entry.entrance,)
-        case Scope.UNITS:
-            return (entry.unit_id,)
+def needs_funds(content: Content) -> bool:
+    """Whether only a community that uses the funds module can bring the effect about."""
+    return not isinstance(content.effect, AdoptRule | SeatCommittee | None)
 
 
 def require_candidates(rule: DecisionRule, content: Content, roll: Collection[RollEntry]) -> None:

@@ -186,15 +186,12 @@ def paper_stands(rule: DecisionRule, ballot: Ballot | None, content: PaperConten
         return content.received_at < ballot.first_at
     if ballot.grant_id is not None and rule.proxy.owner_overrides:
         return True
-    match rule.channels.precedence:
-        case Precedence.ONLINE:
-            return False
-        case Precedence.PAPER:
-            return True
-        case Precedence.LATEST:
-            return content.received_at > ballot.at
-        case Precedence.FIRST:
-            return content.received_at < ballot.first_at
+    precedence = rule.channels.precedence
+    if precedence is Precedence.LATEST:
+        return content.received_at > ballot.at
+    if precedence is Precedence.FIRST:
+        return content.received_at < ballot.first_at
+    return precedence is Precedence.PAPER
 
 
 def _same_owner(ballot: Ballot, content: PaperContent) -> bool:

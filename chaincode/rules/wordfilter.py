@@ -1,7 +1,8 @@
 """The sensitive-word filter: texts and words are folded alike, then compared.
 
-Folding undoes what people do to slip a word through: width and compatibility forms, case, spaces,
-punctuation and invisible characters between the letters, and letters that look like others.
+Folding undoes what people do to slip a word through: width and compatibility forms and
+accents (NFKD), case, spaces, punctuation and invisible characters between the letters, and
+letters that look like others.
 
 Every endorser must fold alike, whatever Python it runs. Python's Unicode tables grow with each
 release, so folding reads only the Unicode 3.2 tables that every Python carries unchanged
@@ -53,7 +54,7 @@ _KEPT: Final = ("L", "N", "Cn")
 
 def fold(text: str) -> str:
     """The text as the filter compares it; folding twice changes nothing."""
-    plain = ucd_3_2_0.normalize("NFKC", "".join(map(_plain_letter, text)))
+    plain = ucd_3_2_0.normalize("NFKD", "".join(map(_plain_letter, text)))
     lowered = "".join(map(_lower, plain))
     likened = (_LOOKALIKES.get(char, char) for char in lowered)
     return "".join(char for char in likened if _is_kept(char))

@@ -213,3 +213,11 @@ async def test_motions_are_listed_by_page() -> None:
     rest = (await town.ask("motions", after="m1"))["motions"]
     assert [one["motion"]["motion_id"] for one in rest] == ["m2"]
     assert rest[0]["closes_at"] is None
+
+
+async def test_a_community_without_funds_decides_on_none() -> None:
+    town = Commons()
+    await town.open("voting")
+    await town.done(Org.REGULATOR, "set_matter_rule", rule=without_reviews())
+    assert await draft(town, effect=use_fund()) == (422, "motion/effect-module-not-used")
+    await town.drafted()

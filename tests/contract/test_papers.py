@@ -134,6 +134,12 @@ async def test_a_torn_hand_count_is_refused() -> None:
     assert refusal(unknown) == (400, "ballot/option-unknown")
     said["motion_id"] = "m9"
     assert refusal(await town.acted(clerk, "record_hand_count", **said)) == (404, "motion/unknown")
+    await town.drafted("m2")
+    said["motion_id"] = "m2"
+    assert refusal(await town.acted(clerk, "record_hand_count", **said)) == (
+        409,
+        "motion/wrong-phase",
+    )
     nobody = await town.acted("o1", "record_hand_count", **said)
     assert refusal(nobody) == (403, "caller/not-seated")
 
