@@ -95,13 +95,15 @@ class World:
             raise NotFound(code)
         return record
 
-    async def scan(self, prefix: str, kind: type[R]) -> list[tuple[str, R]]:
-        """All records below ``prefix`` sorted by key, those written in this transaction included.
+    async def scan(self, prefix: str, kind: type[R], *, from_id: str = "") -> list[tuple[str, R]]:
+        """All records below ``prefix`` sorted by key, those written in this transaction included;
+        with ``from_id`` only those from this id on.
 
         A write transaction that scans is checked for phantoms when it commits (Fabric, read-write
         set semantics); so a count never misses a ballot that slipped in.
         """
-        start, end = keys.below(prefix)
+        first, end = keys.below(prefix)
+        start = first + from_id
         found: dict[str, R] = {}
         async for key, value in self._ledger.scan(start, end):
             found[key] = codec.decode_stored(value, kind)
