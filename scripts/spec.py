@@ -9,6 +9,7 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import re
 import sys
 import types
 import typing
@@ -18,13 +19,15 @@ from pathlib import Path
 from chaincode import contract, keys, model
 from chaincode.access import ACCESS, MSP_OF, Access, Kind
 from chaincode.contract.registry import HANDLERS
-from chaincode.errors import REFUSALS
+from chaincode.errors import REFUSALS, BadInput
 from chaincode.model.base import Record
+from chaincode.model.credential import Standing
 from chaincode.model.freeze import Frozen
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "chaincode" / "README.md"
 START, END = "<!-- generated: start -->", "<!-- generated: end -->"
+CODE = re.compile(r"[a-z]+(-[a-z]+)*/[a-z]+(-[a-z]+)*$")
 NOT_THEIR_OWN = {"act", "channel", "community", "nonce", "at"}
 
 
@@ -132,12 +135,34 @@ def refusal_codes() -> dict[str, tuple[int, set[str]]]:
         )
         for path in sorted((ROOT / "chaincode").rglob("*.py"))
     }
-    blanks = {"noun": _nouns(trees.values()), "order.frozen": [str(kind) for kind in Frozen]}
+    blanks = {
+        "noun": _nouns(trees.values()),
+        "order.frozen": [str(kind) for kind in Frozen],
+        "state": sorted(set(Standing) - {Standing.ACTIVE}),
+    }
     found: dict[str, tuple[int, set[str]]] = {}
     for module, tree in trees.items():
         for code, status in _raised(tree, blanks):
             found.setdefault(code, (status, set()))[1].add(module)
+    for module, tree in trees.items():
+        for code in _literals(tree) - set(found):
+            found[code] = (_status_of_variables(tree), {module})
     return found
+
+
+def _literals(tree: ast.Module) -> set[str]:
+    constants = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return {value for value in constants if isinstance(value, str) and CODE.match(value)}
+
+
+def _status_of_variables(tree: ast.Module) -> int:
+    """The status of codes that a module keeps in a table and raises from there."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Name):
+            for status, kind in REFUSALS.items():
+                if ast.unparse(node.func) == kind.__name__:
+                    return status
+    return BadInput.status
 
 
 def _nouns(trees: Iterable[ast.Module]) -> list[str]:
