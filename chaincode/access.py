@@ -213,6 +213,15 @@ ACCESS: Final[tuple[Access, ...]] = (
     _transaction("withdraw_bulletin", None, (Org.REGULATOR,), "Withdraws a bulletin."),
     _query("bulletin", None, "One bulletin."),
     _query("bulletins", None, "The regulator's bulletins."),
+    _transaction("publish_report", _FUNDS, ANY_ORG, "Makes a fund's report from its book, if due."),
+    _transaction(
+        "publish_disclosure", None, (Org.PROPERTY,), "Makes a document of the company public."
+    ),
+    _query("fund_report", _FUNDS, "A fund's report for one period."),
+    _query("fund_reports", _FUNDS, "A fund's reports."),
+    _query("due_reports", _FUNDS, "Reports that are due, those overdue marked."),
+    _query("disclosures", None, "What the company made public, and what is overdue."),
+    _query("low_accounts", _FUNDS, "Maintenance money below 30 % of the first deposit."),
 )
 
 BY_NAME: Final[dict[str, Access]] = {row.name: row for row in ACCESS}

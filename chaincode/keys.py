@@ -501,3 +501,23 @@ def income_rule(community_id: str, fund_id: str, rule_id: str) -> str:
 def income_rules(community_id: str, fund_id: str) -> str:
     """Below it: the income rules of a fund."""
     return _key(community_id, "income-rule", fund_id)
+
+
+def fund_reports(community_id: str, fund_id: str) -> str:
+    """Below it: the published reports of a fund."""
+    return _key(community_id, "fund-report", fund_id)
+
+
+def fund_report(community_id: str, fund_id: str, period: str) -> str:
+    """The report of a fund for one period."""
+    return _key(community_id, "fund-report", fund_id, period)
+
+
+def disclosures(community_id: str) -> str:
+    """Below it: what the company made public."""
+    return _key(community_id, "disclosure")
+
+
+def disclosure(community_id: str, disclosure_id: str) -> str:
+    """One document that the company made public."""
+    return _key(community_id, "disclosure", disclosure_id)

@@ -18,6 +18,7 @@ from chaincode.contract import (
     papers,
     providers,
     proxies,
+    publications,
     results,
     rolls,
     rulebook,
@@ -45,5 +46,6 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     **effect_kinds.HANDLERS,
     **boards.HANDLERS,
     **bulletins.HANDLERS,
+    **publications.HANDLERS,
     **freezes.HANDLERS,
 }

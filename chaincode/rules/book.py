@@ -23,6 +23,11 @@ def is_balanced(lines: Sequence[Line]) -> bool:
     return bank == claims
 
 
+def entry_id(number: int) -> str:
+    """The id of a fund's entry by its number from 1, so that ids sort as entries were made."""
+    return f"{number:012d}"
+
+
 def owners_fen(book: Book) -> int:
     """The owners' money in the fund: free, decided on, and held."""
     return book.free + book.budgeted + book.held
