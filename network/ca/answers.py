@@ -45,6 +45,24 @@ def read_enrollment(result: Answer, key: EllipticCurvePrivateKey) -> Enrollment:
     return Enrollment(cert_pem=cert_pem, key=key, chain_pem=_decoded(server, "CAChain"))
 
 
+def read_certified(result: Answer, request_pem: str) -> bytes:
+    """The answer to `enroll` for a request made elsewhere; it must certify the request's key."""
+    cert_pem = _decoded(result, "Cert")
+    try:
+        certified = x509.load_pem_x509_certificate(cert_pem).public_key()
+        asked = x509.load_pem_x509_csr(request_pem.encode()).public_key()
+    except ValueError as error:
+        raise CaBadAnswer("the certificate is not readable") from error
+    if certified != asked:
+        raise CaBadAnswer("the certificate is for another key")
+    return cert_pem
+
+
+def read_certificates(result: Answer) -> tuple[bytes, ...]:
+    """The answer to `certificates`, PEM each."""
+    return tuple(_text(entry, "PEM").encode() for entry in _entries(result, "certs"))
+
+
 def read_crl(result: Answer) -> bytes:
     """The answer to `gencrl`, PEM."""
     return _decoded(result, "CRL")

@@ -93,6 +93,29 @@ class CaClient:
         )
         return answers.read_enrollment(result, key)
 
+    async def certify(self, enrollment_id: str, secret: str, request_pem: str) -> bytes:
+        """A certificate (PEM) for a key that stays with its owner, who made the PKCS#10 request.
+
+        The request's common name must be the id. After CaOutcomeUnknown look for it with
+        `certificates`; raises CaBadAnswer for a certificate of another key.
+        """
+        request = {"certificate_request": request_pem}
+        result = await self._call(
+            "POST",
+            "enroll",
+            request,
+            lambda *_: basic_token(enrollment_id, secret),
+            repeatable=False,
+        )
+        return answers.read_certified(result, request_pem)
+
+    async def certificates(self, caller: Credential, enrollment_id: str) -> tuple[bytes, ...]:
+        """Every certificate (PEM) ever issued to an identity."""
+        result = await self._call(
+            "GET", "certificates", None, _signed(caller), repeatable=True, id=enrollment_id
+        )
+        return answers.read_certificates(result)
+
     async def reenroll(
         self,
         holder: Credential,
@@ -210,9 +233,10 @@ class CaClient:
         authorize: Authorize | None,
         *,
         repeatable: bool,
+        **query: str,
     ) -> dict[str, Any]:
         body = b"" if request is None else json.dumps(request).encode()
-        whole = f"{API}/{path}?{urlencode({'ca': self.ca_name})}"
+        whole = f"{API}/{path}?{urlencode({'ca': self.ca_name, **query})}"
         return await self._http.call(method, whole, body, authorize, repeatable=repeatable)
 
 

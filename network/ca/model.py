@@ -18,6 +18,10 @@ class Role(StrEnum):
     PEER = "peer"
     ORDERER = "orderer"
     ADMIN = "admin"
+    PERSON = "person"
+    """Somebody certified by the organisation who may not speak for it: an MSP with node OUs takes
+    no such certificate for one of its own (`msp/mspimplvalidate.go`), so it signs no transaction.
+    """
 
 
 class Reason(StrEnum):

@@ -31,7 +31,7 @@ SECRET_ATTEMPTS_UNLIMITED = 0
 and long, so guessing them is hopeless without one."""
 CHECK_TIMEOUT_S = 2.0
 TLS_RENEW_BEFORE = timedelta(days=1)
-ROLES = "client,peer,orderer,admin"
+ROLES = "client,peer,orderer,admin,person"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,7 +55,7 @@ def test_the_registrar_registers_roles_only(server: CaServer) -> None:
     registry = config(server, "ca/config.yaml")["registry"]
     assert isinstance(registry, dict)
     (registrar,) = registry["identities"]
-    assert registrar["attrs"]["hf.Registrar.Roles"] == "client,peer,orderer,admin"
+    assert registrar["attrs"]["hf.Registrar.Roles"] == "client,peer,orderer,admin,person"
     assert "hf.IntermediateCA" not in registrar["attrs"]
 
 
