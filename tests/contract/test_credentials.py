@@ -13,6 +13,7 @@ from chaincode.model.credential import (
     CREDENTIAL_MS_MAX,
 )
 from tests.support.determinism import assert_deterministic
+from tests.support.memory_ledger import ReadConflict
 from tests.support.people import Person
 from tests.support.town import HASH, YEAR_MS, Town, refusal, sha, unit_row
 
@@ -97,6 +98,17 @@ async def test_a_revoked_credential_stays_revoked_when_replaced(town: Town) -> N
     old = await town.ask("credential", credential_id="cred-1")
     assert (old["revoked_at"], old["reason"]) == (town.ledger.now_ms, "key-exposed")
     assert old["replaced_by"] == "cred-2"
+
+
+async def test_two_credentials_at_once_do_not_both_come_into_force(town: Town) -> None:
+    contract, endorsed = town.ledger.contract(), []
+    for number in (1, 2):
+        request = town.request(attestation=town.attested(ann(number), Role.OWNER))
+        endorsed.append(town.ledger.transaction("RegulatorMSP", "issue_credential", request))
+        assert (await contract.answer(endorsed[-1])).status == 200
+    endorsed[0].commit()
+    with pytest.raises(ReadConflict):
+        endorsed[1].commit()
 
 
 async def test_owners_see_every_credential_ever_issued_for_their_unit(town: Town) -> None:

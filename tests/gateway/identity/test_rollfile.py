@@ -123,6 +123,13 @@ def test_a_bad_field_is_told_by_line_and_reason(column: str, value: str, reason:
     assert found[0][1].startswith(reason)
 
 
+def test_a_bad_phone_is_told() -> None:
+    columns = (*COLUMNS, "phone")
+    for phone in ("none", "1234", "1" * 21, "１３８００"):
+        found = faults(table({"phone": phone}, columns=columns))
+        assert found == [(2, "phone is no telephone number")]
+
+
 def test_a_reason_repeats_no_value() -> None:
     secret = "机密0123"
     row = dict.fromkeys(COLUMNS, secret)
@@ -206,6 +213,7 @@ def test_owners_and_units_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
         (b"unit\n1-1-1\n", (1, "column area_source is missing")),
         (table().replace(b"unit", b"deed_no", 1), (1, "a column stands twice")),
 
+        (b"x," + table({}), (1, "there is a column that is not known")),
         (table(), (2, "there is no line below the header")),
         (table({}) + b"1,2\n", (3, "2 fields where the header has 9")),
         (table({}) + b'"1', (3, "quotes or line ends are broken from here on")),
