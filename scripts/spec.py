@@ -135,16 +135,18 @@ def refusal_codes() -> dict[str, tuple[int, set[str]]]:
         )
         for path in sorted((ROOT / "chaincode").rglob("*.py"))
     }
-    blanks = {
+    blanks: dict[str, list[str]] = {
         "noun": _nouns(trees.values()),
         "order.frozen": [str(kind) for kind in Frozen],
-        "state": sorted(set(Standing) - {Standing.ACTIVE}),
+        "state": [str(state) for state in Standing if state is not Standing.ACTIVE],
     }
     found: dict[str, tuple[int, set[str]]] = {}
     for module, tree in trees.items():
         for code, status in _raised(tree, blanks):
             found.setdefault(code, (status, set()))[1].add(module)
     for module, tree in trees.items():
+        if not module.startswith(("rules.", "contract.")):
+            continue
         for code in _literals(tree) - set(found):
             found[code] = (_status_of_variables(tree), {module})
     return found
