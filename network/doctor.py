@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import resource
 import shutil
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from time import time as now_s
 
 import aiohttp
 from cryptography import x509
@@ -125,7 +125,7 @@ class Doctor:
                 if peer.org not in channel.members:
                     continue
                 named = await self.inspector.named_endpoints(peer, channel.name)
-                for endpoint in named or ():
+                for endpoint in named:
                     words = await _words(self.inspector.client.reach(endpoint))
                     subject = f"{peer.name} -> {endpoint.address} ({channel.name})"
                     yield Diagnosis("endpoint", subject, not words, words or "answers")
@@ -172,8 +172,14 @@ class Doctor:
                     yield name, wanted.folder, None
             server = self.launcher.ca_server(org)
             for file in (server.root_file, server.tls_root_file, server.tls_cert_file):
-                certificate = x509.load_pem_x509_certificate(file.read_bytes())
-                yield org.ca.name, file, certificate.not_valid_after_utc
+                yield org.ca.name, file, _expiry(file)
+
+
+def _expiry(file: Path) -> datetime | None:
+    try:
+        return x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
+    except (OSError, ValueError):
+        return None
 
 
 def _from_msp(folder: Path) -> Identity:
@@ -200,6 +206,6 @@ async def _skew_s(node: Node) -> float | None:
             aiohttp.ClientSession(timeout=limit) as session,
             session.get(f"http://{node.address('operations')}/healthz") as response,
         ):
-            return parsedate_to_datetime(response.headers["Date"]).timestamp() - time.time()
+            return parsedate_to_datetime(response.headers["Date"]).timestamp() - now_s()
     except (aiohttp.ClientError, TimeoutError, KeyError, ValueError):
         return None

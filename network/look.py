@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from network import lifecycle
 from network.channelconfig import channel_endpoints
 from network.config import ChannelConfig
 from network.contacts import Contacts
+from network.envelopes import Signer
 from network.health import is_serving
 from network.home import Network
 from network.identity import IdentityBroken
@@ -46,25 +47,28 @@ class Inspector:
             return psutil.Process(pid).environ() if pid is not None else {}
         return {}
 
+    def signer(self, node: Node) -> Signer:
+        """The administrator of the node's org. Raises IdentityBroken."""
+        return self.contacts.signer(self.topology.orgs[node.org])
+
     async def channels(self, node: Node) -> set[str] | None:
         """The channels a peer or an orderer has joined; None when it does not answer."""
         if node.kind is Kind.ORDERER:
-            admin = self.contacts.orderer_admin(node)
-            return await _or_none(orderer_channels(admin, LOOK_TIMEOUT_S))
-        signer = self.contacts.signer(self.topology.orgs[node.org])
-        endpoint = self.contacts.endpoint(node)
-        return await _or_none(lifecycle.joined_channels(self.client, signer, endpoint))
+            return await _or_none(
+                lambda: orderer_channels(self.contacts.orderer_admin(node), LOOK_TIMEOUT_S)
+            )
+        return await _or_none(
+            lambda: lifecycle.joined_channels(
+                self.client, self.signer(node), self.contacts.endpoint(node)
+            )
+        )
 
     async def committed(self, peer: Node, channel: str) -> lifecycle.Definition | None:
         """The chaincode definition committed on a channel, as a peer knows it."""
-        signer = self.contacts.signer(self.topology.orgs[peer.org])
+        name = self.topology.config.chaincode.name
         return await _or_none(
-            lifecycle.committed(
-                self.client,
-                signer,
-                self.contacts.endpoint(peer),
-                channel,
-                self.topology.config.chaincode.name,
+            lambda: lifecycle.committed(
+                self.client, self.signer(peer), self.contacts.endpoint(peer), channel, name
             )
         )
 
@@ -72,34 +76,38 @@ class Inspector:
         self, peer: Node, channel: str, definition: lifecycle.Definition
     ) -> str | None:
         """The package id that a peer's org approved for a definition."""
-        signer = self.contacts.signer(self.topology.orgs[peer.org])
         return await _or_none(
-            lifecycle.approved_package(
-                self.client, signer, self.contacts.endpoint(peer), channel, definition
+            lambda: lifecycle.approved_package(
+                self.client, self.signer(peer), self.contacts.endpoint(peer), channel, definition
             )
         )
 
     async def height(self, node: Node, channel: str) -> int | None:
         """Blocks of the channel at a peer or an orderer; None when it does not answer."""
         if node.kind is Kind.ORDERER:
-            admin = self.contacts.orderer_admin(node)
-            return await _or_none(orderer_height(admin, channel, LOOK_TIMEOUT_S))
-        signer = self.contacts.signer(self.topology.orgs[node.org])
-        endpoint = self.contacts.endpoint(node)
-        return await _or_none(lifecycle.height(self.client, signer, endpoint, channel))
-
-    async def named_endpoints(self, peer: Node, channel: str) -> list[Endpoint] | None:
-        """The endpoints that the channel's configuration names, as a peer has it."""
-        signer = self.contacts.signer(self.topology.orgs[peer.org])
-        block = await _or_none(
-            lifecycle.config_block(self.client, signer, self.contacts.endpoint(peer), channel)
+            return await _or_none(
+                lambda: orderer_height(self.contacts.orderer_admin(node), channel, LOOK_TIMEOUT_S)
+            )
+        return await _or_none(
+            lambda: lifecycle.height(
+                self.client, self.signer(node), self.contacts.endpoint(node), channel
+            )
         )
-        return None if block is None else channel_endpoints(block)
+
+    async def named_endpoints(self, peer: Node, channel: str) -> list[Endpoint]:
+        """The endpoints in the channel configuration as a peer has it; none if it is silent."""
+        block = await _or_none(
+            lambda: lifecycle.config_block(
+                self.client, self.signer(peer), self.contacts.endpoint(peer), channel
+            )
+        )
+        return [] if block is None else channel_endpoints(block)
 
 
-async def _or_none(question: Awaitable[Answer]) -> Answer | None:
+async def _or_none(question: Callable[[], Awaitable[Answer]]) -> Answer | None:
+    """The answer, or None from a node that is silent or was never finished."""
     with suppress(CallFailed, IdentityBroken, OSError):
-        return await question
+        return await question()
     return None
 
 
