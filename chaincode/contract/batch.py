@@ -50,7 +50,24 @@ async def submit_acts(
     back all the same, and nothing is written: whoever sent them need not have that ordered. (A
     refusal would travel in an HTTP/2 header, which cannot hold 200 answers.)
 
-    Refused if the community is not here (404 ``community/unknown``).
+    The whole is refused if
+
+    * 400: it names no community (``input/bad-id``), no act (``acts/none``) or more than 200
+      (``acts/too-many``);
+    * 404: the community is not here (``community/unknown``).
+
+    One act is refused, before its own handler is asked, if
+
+    * 400: it cannot be read (``act/oversize``, ``act/malformed``, ``act/algorithm``, ``act/type``,
+      ``input/malformed``, ``input/duplicate-field``), was made for elsewhere or another time
+      (``act/other-channel``, ``act/other-community``, ``act/from-the-future``, ``act/too-old``),
+      or asks what is no act (``act/unknown``);
+    * 403: its credential is not known (``credential/unknown``), did not sign it (``act/forged``),
+      is not in force (``credential/not-yet-valid``, ``credential/expired``,
+      ``credential/suspended``, ``credential/replaced``, ``credential/revoked``) or of another
+      role (``caller/role``);
+    * 404: the community does not use the act's module (``community/module-not-used``);
+    * 409: its nonce stands for another content (``act/nonce-used``).
     """
     community = await require_community(world)
     readable = [_read(world, call, jws, handlers) for jws in jws_list]

@@ -170,16 +170,23 @@ async def suspend_credential(world: World, call: Call, request: ChangeCredential
 
 
 async def resume_credential(world: World, call: Call, request: ChangeCredential) -> Credential:
-    """Put a suspended credential in force again; refused as ``suspend_credential`` is."""
+    """Put a suspended credential in force again; resuming twice changes nothing.
+
+    Refused if another office issued it (403 ``credential/other-issuer``), it does not exist (404
+    ``credential/not-found``), or it is over (409 ``credential/already-revoked``,
+    ``credential/already-replaced``).
+    """
     existing = await _kept(world, call, request)
     credential = rule.resume(existing, request.reason)
     return _save_changed(world, existing, credential, "CredentialResumed")
 
 
 async def revoke_credential(world: World, call: Call, request: ChangeCredential) -> Credential:
-    """Put a credential out of force for good; refused as ``suspend_credential`` is.
+    """Put a credential out of force for good. Revoking twice for one reason changes nothing.
 
-    Revoking twice for one reason changes nothing.
+    Refused if another office issued it (403 ``credential/other-issuer``), it does not exist (404
+    ``credential/not-found``), or it is over (409 ``credential/already-revoked``,
+    ``credential/already-replaced``).
     """
     existing = await _kept(world, call, request)
     credential = rule.revoke(existing, request.reason, call.now_ms)

@@ -62,7 +62,11 @@ async def import_roll(world: World, call: Call, request: ImportRoll) -> RollImpo
 
 
 async def freeze_roll(world: World, call: Call, _request: Request) -> RollSummary:
-    """Freeze the register as it stands; see ``freeze_living_roll``."""
+    """Freeze the register as it stands; see ``freeze_living_roll``.
+
+    Freezing an unchanged register again gives the same roll. Refused if no unit is on it (404
+    ``roll/no-units``).
+    """
     return await freeze_living_roll(world, call)
 
 

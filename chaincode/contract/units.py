@@ -33,11 +33,16 @@ async def transfer_unit(world: World, call: Call, request: TransferUnit) -> Unit
     """Record a sale, an inheritance or a judgment: new owners since a date.
 
     A frozen roll keeps the old owners and weights; what was named or owed by the old owners is
-    void. The same request again gets the same record. Refused if the owners are not right (400,
-    codes of ``import_roll``), the unit is not on the register (404 ``unit/unknown``), it has
-    another version by now (409 ``unit/changed-meanwhile``), the owners are the same (422
-    ``unit/same-owners``), or the date lies ahead (422 ``unit/transfer-in-the-future``) or before
-    the last transfer (422 ``unit/transfer-before-last``).
+    void. The same request again gets the same record. Refused if
+
+    * 400: the owners are not right (``unit/no-owner``, ``unit/too-many-owners``,
+      ``unit/owner-twice``, ``unit/owner-id-reserved``, ``unit/shares-not-one``,
+      ``unit/representative-not-owner``);
+    * 404: the unit is not on the register (``unit/unknown``);
+    * 409: it has another version by now (``unit/changed-meanwhile``);
+    * 422: the owners are the same (``unit/same-owners``), or the date lies ahead
+      (``unit/transfer-in-the-future``) or before the last transfer
+      (``unit/transfer-before-last``).
     """
     unit = await living_unit(world, request.unit_id)
     to = changed(
@@ -65,11 +70,15 @@ async def transfer_unit(world: World, call: Call, request: TransferUnit) -> Unit
 async def correct_unit(world: World, call: Call, request: CorrectUnit) -> Unit:
     """State a unit anew: its area, use, owners or representative were or have become wrong.
 
-    The same request again gets the same record. Refused if the row is bad (400, codes of
-    ``import_roll``), the unit is not on the register (404 ``unit/unknown``), it has another
-    version by now (409 ``unit/changed-meanwhile``), its entrance stands in another building (409
-    ``unit/entrance-in-two-buildings``), or nothing would change (422
-    ``unit/nothing-to-correct``).
+    The same request again gets the same record. Refused if
+
+    * 400: the row is bad (``unit/no-owner``, ``unit/too-many-owners``, ``unit/owner-twice``,
+      ``unit/owner-id-reserved``, ``unit/shares-not-one``, ``unit/representative-not-owner``,
+      ``unit/zero-area``);
+    * 404: the unit is not on the register (``unit/unknown``);
+    * 409: it has another version by now (``unit/changed-meanwhile``), or its new entrance stands
+      in another building (``unit/entrance-in-two-buildings``);
+    * 422: nothing would change (``unit/nothing-to-correct``).
     """
     unit = await living_unit(world, request.unit.unit_id)
     again = rule.repeats(
