@@ -14,7 +14,7 @@ from chaincode.contract.ballot_messages import (
 from chaincode.contract.drafts import load_motion
 from chaincode.contract.handlers import Call, Handler
 from chaincode.contract.motion_messages import MotionRequest
-from chaincode.contract.tallies import gather
+from chaincode.contract.tallies import gather, read
 from chaincode.errors import NotFound
 from chaincode.model.ballot import Ballot
 from chaincode.model.motion import Motion
@@ -47,7 +47,7 @@ async def turnout(world: World, _call: Call, request: MotionRequest) -> Turnout:
     gathered = await gather(world, motion)
     rule = published(motion).rule
     units = electorate(rule, units_of(motion, gathered.roll))
-    returned = {ballot.unit_id for ballot in gathered.ballots}
+    returned = {item.unit_id for item in gathered.stands}
     voted = [unit for unit in units if unit.unit_id in returned]
     building_of = {entry.unit_id: entry.building for entry in gathered.roll}
     buildings = tuple(
@@ -89,7 +89,8 @@ async def board(world: World, call: Call, request: PageRequest) -> Board:
     motion = await load_motion(world, request.motion_id)
     gathered = await gather(world, motion)
     stage = phase(motion, call.now_ms)
-    by_unit = {ballot.unit_id: ballot for ballot in gathered.ballots}
+    told = await read(world, motion, gathered.stands)
+    by_unit = {ballot.unit_id: ballot for ballot in told.ballots}
     rule = published(motion).rule
     rows = [
         board_row(motion, stage, entry, by_unit.get(entry.unit_id))
@@ -108,7 +109,8 @@ async def counted_ballots(world: World, _call: Call, request: PageRequest) -> Co
     result = await world.load(
         keys.result(world.community, motion.motion_id), Result, "result/unknown"
     )
-    page, next_after = _page((await gather(world, motion)).ballots, request)
+    told = await read(world, motion, (await gather(world, motion)).stands)
+    page, next_after = _page(told.ballots, request)
     return CountedBallots(
         motion_id=motion.motion_id,
         ballots_sha256=result.ballots_sha256,
@@ -128,9 +130,9 @@ async def ballot_receipt(world: World, _call: Call, request: BallotRequest) -> R
     result = await world.find(keys.result(world.community, motion.motion_id), Result)
     place, counted = None, None
     if result is not None:
-        ballots = (await gather(world, motion)).ballots
-        counted = any(item.act_sha256 == ballot.act_sha256 for item in ballots)
-        place = place_of(ballots, request.unit_id) if counted else None
+        stands = (await gather(world, motion)).stands
+        counted = any(item.ballot == ballot for item in stands)
+        place = place_of(stands, request.unit_id) if counted else None
     return Receipt(
         motion_id=motion.motion_id,
         unit_id=ballot.unit_id,

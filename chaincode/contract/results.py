@@ -17,7 +17,7 @@ from chaincode.contract.result_messages import (
     ResultFinal,
     ResultPreliminary,
 )
-from chaincode.contract.tallies import Cast, gather, served_units
+from chaincode.contract.tallies import Cast, gather, read, served_units
 from chaincode.contract.trustees import releases
 from chaincode.model.ballot import HandCount
 from chaincode.model.motion import Motion, Phase
@@ -82,7 +82,8 @@ async def _require_openable(world: World, call: Call, motion: Motion) -> None:
 
 async def _result(world: World, call: Call, motion: Motion, gathered: Cast) -> Result:
     served = await served_units(world, motion)
-    counted = figures(motion, gathered.roll, gathered.ballots, served)
+    told = await read(world, motion, gathered.stands)
+    counted = figures(motion, gathered.roll, told.ballots, served)
     pinned = rule.pinned(motion)
     return Result(
         motion_id=motion.motion_id,
@@ -90,9 +91,9 @@ async def _result(world: World, call: Call, motion: Motion, gathered: Cast) -> R
         totals=pinned.totals,
         tally=counted.tally,
         decision=counted.decision,
-        ballots_sha256=ballots_sha256(gathered.ballots),
+        ballots_sha256=ballots_sha256(told.ballots),
         served_count=len(served),
-        unopened=unopened(motion, gathered.stands, gathered.opened),
+        unopened=unopened(motion, gathered.stands, told.opened),
         at=call.now_ms,
         tx_id=call.tx_id,
     )

@@ -1,5 +1,6 @@
 """Gathering what was cast for a motion: for the count, and for those who look."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chaincode import keys
@@ -19,11 +20,17 @@ from chaincode.world import World
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cast:
-    """Everything cast for a motion: the one ballot of each unit that stands, and what it is."""
+    """Everything cast for a motion: the one ballot of each unit that stands, sealed ones closed."""
 
     roll: tuple[RollEntry, ...]
     sheets: tuple[PaperSheet, ...]
     stands: tuple[Standing, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """What the standing ballots are: sealed ones opened as far as they can be."""
+
     opened: Opened
     ballots: tuple[CountedBallot, ...]
 
@@ -31,8 +38,8 @@ class Cast:
 async def gather(world: World, motion: Motion) -> Cast:
     """All ballots of a motion with its pinned roll; 409 ``motion/roll-not-pinned``.
 
-    After the close nothing of it changes but by paper that is still entered and seals that are
-    still opened; after the count nothing at all.
+    After the close nothing of it changes but by paper that is still entered; after the count
+    nothing at all.
     """
     community, motion_id = world.community, motion.motion_id
     roll = await roll_of(world, pinned(motion).roll_id)
@@ -40,17 +47,16 @@ async def gather(world: World, motion: Motion) -> Cast:
     paper = await world.scan(keys.paper_sheets(community, motion_id), PaperSheet)
     sheets = tuple(sheet for _, sheet in paper)
     stands = standing(motion, [ballot for _, ballot in online], sheets)
+    return Cast(roll=roll, sheets=sheets, stands=stands)
+
+
+async def read(world: World, motion: Motion, stands: Sequence[Standing]) -> Read:
+    """The ballots that stand as they are counted now."""
     opened = await _opened(world, motion, stands)
-    return Cast(
-        roll=roll,
-        sheets=sheets,
-        stands=stands,
-        opened=opened,
-        ballots=counted_ballots(motion, stands, opened),
-    )
+    return Read(opened=opened, ballots=counted_ballots(motion, stands, opened))
 
 
-async def _opened(world: World, motion: Motion, stands: tuple[Standing, ...]) -> Opened:
+async def _opened(world: World, motion: Motion, stands: Sequence[Standing]) -> Opened:
     """What sealed ballots hold: as their owners opened them, otherwise by the trustees' keys."""
     if not is_sealed(published(motion)):
         return {}

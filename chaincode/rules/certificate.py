@@ -1,7 +1,7 @@
 """The certificate and the public board: what everybody may check, without a name in it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from chaincode.model.motion import Motion, Phase
@@ -16,6 +16,7 @@ from chaincode.model.result import (
 )
 from chaincode.model.roll import RollEntry
 from chaincode.rules.motion import pinned, published
+from chaincode.rules.result import Standing
 from chaincode.rules.sealing import is_sealed
 
 SPOILED: Final = "spoiled"
@@ -99,7 +100,6 @@ def board_row(
     )
 
 
-def place_of(ballots: Sequence[CountedBallot], unit_id: str) -> int | None:
-    """The place of a unit's ballot in the tally, from 1; None if it has none."""
-    places: Mapping[str, int] = {item.unit_id: i for i, item in enumerate(ballots, start=1)}
-    return places.get(unit_id)
+def place_of(stands: Sequence[Standing], unit_id: str) -> int:
+    """The place in the tally of a unit's ballot, from 1."""
+    return [item.unit_id for item in stands].index(unit_id) + 1
