@@ -76,6 +76,11 @@ class CommitFollower:
             await asyncio.wait((self._task,))
         await self._blocks.aclose()
 
+    async def ended(self) -> None:
+        """Return when the stream cannot tell any more; `failure` says why."""
+        assert self._task is not None, "the follower is not open"
+        await asyncio.wait((self._task,))
+
     @contextmanager
     def expect(self, tx_id: str) -> Iterator[Waiter]:
         """Watch for one transaction while the context is open."""

@@ -1,0 +1,88 @@
+"""Who may use which endpoint: one table, read cell by cell by its test.
+
+A person proves one credential of one community; `Who` is what that credential says they are.
+Reading needs such a credential, except where the rows below say ANYONE. Staff see what their work
+needs: a bank's clerk no ballots, a company's clerk not who took part.
+
+Transactions of an organisation are made by that organisation's own staff at its own gateway; the
+chaincode has the last word on every one. Nothing here signs for a person: what persons do arrives
+signed, so carrying it asks for no credential.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from chaincode.model.base import Org, Role
+
+
+class Who(StrEnum):
+    """What somebody is to the gateway."""
+
+    ANYONE = "anyone"
+    """Without any proof."""
+    OWNER = Role.OWNER.value
+    COMMITTEE_MEMBER = Role.COMMITTEE_MEMBER.value
+    REPRESENTATIVE = Role.REPRESENTATIVE.value
+    COMPANY_CLERK = Role.COMPANY_CLERK.value
+    BANK_CLERK = Role.BANK_CLERK.value
+    REGULATOR_CLERK = Role.REGULATOR_CLERK.value
+    ARBITRATOR = Role.ARBITRATOR.value
+    OPERATOR = "operator"
+    """Who runs this gateway's machines: sets up what must exist before the first credential."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Who asks. All but `who` are empty for ANYONE and OPERATOR."""
+
+    who: Who
+    community: str = ""
+    credential_id: str = ""
+    holder_id: str = ""
+
+
+NOBODY_KNOWN: Final = Reader(who=Who.ANYONE)
+
+OWNERS: Final = frozenset({Who.OWNER, Who.COMMITTEE_MEMBER, Who.REPRESENTATIVE})
+REGULATOR: Final = frozenset({Who.REGULATOR_CLERK})
+ARBITRATION: Final = frozenset({Who.ARBITRATOR})
+COMPANY: Final = frozenset({Who.COMPANY_CLERK})
+BANK: Final = frozenset({Who.BANK_CLERK})
+COMMITTEE: Final = frozenset({Who.COMMITTEE_MEMBER})
+OPERATOR: Final = frozenset({Who.OPERATOR})
+CIVIC: Final = OWNERS | REGULATOR | ARBITRATION
+"""Owners and the two offices that may have to judge a vote."""
+MEMBERS: Final = CIVIC | COMPANY | BANK
+"""Everybody with a credential of the community."""
+STAFF: Final = COMMITTEE | COMPANY | BANK | REGULATOR | ARBITRATION
+EVERYBODY: Final = frozenset(Who)
+
+STAFF_OF: Final[Mapping[Org, frozenset[Who]]] = {
+    Org.BANK: BANK | OPERATOR,
+    Org.COMMITTEE: COMMITTEE | OPERATOR,
+    Org.PROPERTY: COMPANY | OPERATOR,
+    Org.REGULATOR: REGULATOR | OPERATOR,
+    Org.ARBITRATION: ARBITRATION | OPERATOR,
+    Org.PLATFORM: OPERATOR,
+}
+"""Who speaks for the organisation whose gateway this is."""
+
+MATRIX: Final[Mapping[str, frozenset[Who]]] = {
+    # --- The service itself ---
+    "read_openapi": EVERYBODY,
+    "read_documentation": EVERYBODY,
+    "read_problem": EVERYBODY,
+}
+"""By the route's name (its operation id in the OpenAPI document)."""
+
+
+def may(reader: Reader, route_name: str) -> bool:
+    """Whether the table lets this reader use the endpoint; a route without a row lets nobody."""
+    return reader.who in MATRIX.get(route_name, frozenset())
+
+
+def speaks_for(reader: Reader, org: Org) -> bool:
+    """Whether the reader is staff of the organisation, or runs its gateway."""
+    return reader.who in STAFF_OF[org]

@@ -1,0 +1,121 @@
+"""The OpenAPI 3.1 document, made from the routes and the records they name."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from gateway.access import MATRIX, Who
+from gateway.problems import MEDIA_TYPE, Pending, ProblemDocument
+from gateway.routes import Route
+
+VERSION: Final = "3.1.0"
+_REFERENCE: Final = "#/components/schemas/{name}"
+_PYTHON_ANCHORS: Final = re.compile(r"\\A|\\Z")
+
+
+def openapi(routes: Sequence[Route]) -> dict[str, Any]:
+    """The whole document; pages are left out."""
+    listed = [route for route in routes if not route.is_page]
+    types = [kind for route in listed for kind in (route.body, route.answer) if kind is not None]
+    schemas, components = msgspec.json.schema_components(
+        [*types, ProblemDocument, Pending], ref_template=_REFERENCE
+    )
+    of_type = dict(zip(map(repr, [*types, ProblemDocument, Pending]), schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for route in listed:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, of_type)
+    document = {
+        "openapi": VERSION,
+        "info": {
+            "title": "Commonhold gateway",
+            "version": "1",
+            "description": "Owners decide together and see where their money goes.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "session": {"type": "apiKey", "in": "cookie", "name": "session"},
+            },
+        },
+    }
+    found = _with_json_patterns(document)
+    assert isinstance(found, dict)
+    return found
+
+
+def _operation(route: Route, schema_of: Mapping[str, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": route.name,
+        "summary": route.says,
+        "tags": [route.tag],
+        "parameters": _path_parameters(route) + _query_parameters(route),
+        "responses": _responses(route, schema_of),
+    }
+    if Who.ANYONE not in MATRIX[route.name]:
+        operation["security"] = [{"bearer": []}, {"session": []}]
+    if route.body is not None or route.body_media_type != "application/json":
+        schema = schema_of[repr(route.body)] if route.body is not None else {"type": "string"}
+        content = {route.body_media_type: {"schema": schema}}
+        operation["requestBody"] = {"required": True, "content": content}
+    return operation
+
+
+def _path_parameters(route: Route) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": msgspec.json.schema(route.path_kind(name)),
+        }
+        for name in route.path_names
+    ]
+
+
+def _query_parameters(route: Route) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": parameter.name,
+            "in": "query",
+            "required": parameter.required,
+            "description": parameter.says,
+            "schema": msgspec.json.schema(parameter.kind),
+        }
+        for parameter in route.parameters
+    ]
+
+
+def _responses(route: Route, schema_of: Mapping[str, Any]) -> dict[str, Any]:
+    schema = schema_of[repr(route.answer)] if route.answer is not None else None
+    content = {route.answer_media_type: {} if schema is None else {"schema": schema}}
+    responses: dict[str, Any] = {"200": {"description": "Done.", "content": content}}
+    if route.method == "GET" and route.answer is not None:
+        responses["304"] = {"description": "As the ETag says."}
+    if route.may_be_unknown:
+        pending = {"application/json": {"schema": schema_of[repr(Pending)]}}
+        responses["202"] = {"description": "Not known yet; see Location.", "content": pending}
+    problem = {MEDIA_TYPE: {"schema": schema_of[repr(ProblemDocument)]}}
+    responses["default"] = {"description": "A problem, with its code.", "content": problem}
+    return responses
+
+
+def _with_json_patterns(value: Any) -> Any:
+    """Patterns as ECMA-262 writes them: it knows neither \\A nor \\Z."""
+    if isinstance(value, dict):
+        return {
+            key: _json_pattern(item) if key == "pattern" else _with_json_patterns(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_with_json_patterns(item) for item in value]
+    return value
+
+
+def _json_pattern(item: Any) -> Any:
+    if not isinstance(item, str):
+        return _with_json_patterns(item)
+    return _PYTHON_ANCHORS.sub(lambda match: "^" if match[0] == r"\A" else "$", item)
