@@ -1,6 +1,5 @@
 """Who must endorse, and what happens when somebody does not."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,7 +8,7 @@ import pytest
 
 from gateway.fabric.errors import CommitError, EndorseError
 from tests.conformance.conftest import STRICT
-from tests.support.gateways import Caller, calling, msp_ids
+from tests.support.gateways import Caller, calling, msp_ids, until_endorsing
 from tests.support.network import CHANNEL, RunningNetwork
 
 pytestmark = pytest.mark.fabric
@@ -26,7 +25,7 @@ async def stopped(network: RunningNetwork, *names: str) -> AsyncIterator[None]:
             await network.stop(name)
         yield
     finally:
-        await network.up()
+        await until_endorsing(network)
 
 
 @pytest.mark.parametrize("channel", [CHANNEL, STRICT])
@@ -111,20 +110,8 @@ async def test_with_the_property_peer_stopped(fabric_network: RunningNetwork, ke
                 grpc.StatusCode.UNAVAILABLE,
             }
             assert await strict.value(key) is None
-        await until_endorsed(strict, key)
+        await strict.submit("put", key, "later")
         assert await strict.value(key) == "later"
-
-
-async def until_endorsed(caller: Caller, key: str) -> None:
-    """Gossip finds a peer that came back within a few seconds."""
-    async with asyncio.timeout(30):
-        while True:
-            try:
-                await caller.submit("put", key, "later")
-            except EndorseError:
-                await asyncio.sleep(0.2)
-            else:
-                return
 
 
 async def test_a_key_with_its_own_policy(

@@ -14,7 +14,7 @@ from tests.support.gateways import Caller
 pytestmark = pytest.mark.fabric
 
 BANK_ONLY = "_implicit_org_BankMSP"
-BY_BANK = {"endorsing_orgs": ["BankMSP"]}
+BY_BANK = ["BankMSP"]
 NO_STALL_S = 3.0
 """A peer does not wait for the private data of a transaction that is invalid anyway."""
 SECRET = "62-2-账号".encode()
@@ -22,7 +22,7 @@ SECRET = "62-2-账号".encode()
 
 async def keep(bank: Caller, key: str, value: bytes = SECRET) -> str:
     committed = await bank.contract.submit(
-        "private_put", BANK_ONLY, key, transient={"value": value}, **BY_BANK
+        "private_put", BANK_ONLY, key, transient={"value": value}, endorsing_orgs=BY_BANK
     )
     return committed.tx_id
 
@@ -56,7 +56,7 @@ async def test_the_owners_peer_answers_whoever_may_call_it(
     """A trap of implicit collections: nothing in Fabric keeps another org's client from asking the
     owner's peer, so a contract that keeps secrets there has to look at the caller itself."""
     await keep(bank, key)
-    found = await committee.contract.evaluate("private_get", BANK_ONLY, key, **BY_BANK)
+    found = await committee.contract.evaluate("private_get", BANK_ONLY, key, endorsing_orgs=BY_BANK)
     assert found == SECRET
 
 
@@ -97,7 +97,7 @@ async def test_another_org_can_neither_write_into_it_nor_hold_up_its_peer(
 @pytest.mark.parametrize("function", ["private_delete", "private_purge"])
 async def test_delete_and_purge(bank: Caller, key: str, function: str) -> None:
     await keep(bank, key)
-    await bank.contract.submit(function, BANK_ONLY, key, **BY_BANK)
+    await bank.contract.submit(function, BANK_ONLY, key, endorsing_orgs=BY_BANK)
     assert await bank.refusal("private_get", BANK_ONLY, key) == (404, "no such key")
     assert await bank.query("private_hash", BANK_ONLY, key) is None
 
@@ -106,7 +106,7 @@ async def test_a_key_level_policy_in_a_collection(bank: Caller, key: str) -> Non
     await keep(bank, key)
     assert await bank.query("private_policy", BANK_ONLY, key) is None
     orgs = ("BankMSP", "CommitteeMSP")
-    await bank.contract.submit("private_set_policy", BANK_ONLY, key, *orgs, **BY_BANK)
+    await bank.contract.submit("private_set_policy", BANK_ONLY, key, *orgs, endorsing_orgs=BY_BANK)
     assert await bank.query("private_policy", BANK_ONLY, key) is not None
     with pytest.raises(CommitError) as refused:
         await keep(bank, key, b"alone")
