@@ -1,8 +1,8 @@
 """Records to bytes and back: one spelling per record, so that all endorsers write the same.
 
-JSON by msgspec: fields in the order of their declaration, mappings sorted
-(``order="deterministic"``); integers, strings, lists and objects only. Reading is strict: an
-unknown field, a missing one, a float or a wrong type is refused.
+JSON with all names sorted, so that a verifier in any language can write the same bytes; integers,
+strings, lists and objects only. Reading is strict: an unknown field, a missing one, a float or a
+wrong type is refused.
 """
 
 import json
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 # ValueError: text that is no UTF-8, numbers of thousands of digits.
 _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
-_encoder: Final = msgspec.json.Encoder(order="deterministic")
+_encoder: Final = msgspec.json.Encoder(order="sorted")
 
 
 def encode(record: Record) -> bytes:

@@ -77,8 +77,8 @@ async def test_what_fails_is_taken_back_alone() -> None:
     with pytest.raises(BadInput):
         spoil(world)
     world.flush()
-    assert opened.writes == {"fuzemen/note/a": b'{"text":"before","number":0}'}
-    assert opened.event == ("commonhold", b'[{"text":"before","number":0}]')
+    assert opened.writes == {"fuzemen/note/a": b'{"number":0,"text":"before"}'}
+    assert opened.event == ("commonhold", b'[{"number":0,"text":"before"}]')
 
 
 async def test_a_key_is_read_once() -> None:
