@@ -35,6 +35,8 @@ CONVENERS: Final = (Org.COMMITTEE, Org.REGULATOR)
 """Who gives notice of a vote: the committee, or the regulator in its place (条例 Art. 13)."""
 EMPLOYERS: Final = (Org.REGULATOR, Org.PROPERTY, Org.BANK, Org.ARBITRATION)
 """Organisations whose clerks hold credentials; the regulator also issues the owners'."""
+AFTER_OFFICE: Final = ("sign_handover",)
+"""Acts that a clerk may do whose company is out of office: only to hand over what it had."""
 FREEZERS: Final = (Org.COMMITTEE, Org.REGULATOR, Org.ARBITRATION)
 """Who freezes money as an organisation; owners do by their signed acts."""
 
@@ -190,6 +192,16 @@ ACCESS: Final[tuple[Access, ...]] = (
     _query("objections", _VOTING, "The objections to a result."),
     _query("certificate", _VOTING, "The document of a final result."),
     # --- Funds ---
+    # --- Succession ---
+    _transaction("record_company", None, (Org.REGULATOR,), "Records the first property company."),
+    _transaction(
+        "record_dismissal_notice",
+        None,
+        CONVENERS,
+        "Records that a company was told of its dismissal.",
+    ),
+    _query("company", None, "The property company in office."),
+    _query("dismissal_notices", None, "The notices of dismissal to a company."),
     # --- Freezes ---
     _transaction(
         "set_freeze_terms", _FUNDS, (Org.REGULATOR,), "States what share of owners may freeze."

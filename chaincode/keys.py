@@ -363,9 +363,9 @@ def unit_account(community_id: str, fund_id: str, unit_id: str) -> str:
     return _key(community_id, "unit-account", fund_id, unit_id)
 
 
-def unit_shares(community_id: str, fund_id: str, reference: str) -> str:
-    """Which units bore a payment, or got an income, and how much of it."""
-    return _key(community_id, "unit-shares", fund_id, reference)
+def unit_shares(community_id: str, fund_id: str, place: str, reference: str) -> str:
+    """Which units bore a payment (place ``payment``) or a line of an account, or got it."""
+    return _key(community_id, "unit-shares", fund_id, place, reference)
 
 
 def payee(community_id: str, payee_id: str) -> str:
@@ -521,3 +521,26 @@ def disclosures(community_id: str) -> str:
 def disclosure(community_id: str, disclosure_id: str) -> str:
     """One document that the company made public."""
     return _key(community_id, "disclosure", disclosure_id)
+
+
+def resolution(community_id: str, resolution_id: str) -> str:
+    """A resolution made elsewhere and recorded by the regulator."""
+    return _key(community_id, "resolution", resolution_id)
+
+
+# --- Succession ---
+
+
+def company(community_id: str) -> str:
+    """The property company in office; those before in its history."""
+    return _key(community_id, "company")
+
+
+def dismissal_notices(community_id: str, company_id: str) -> str:
+    """Below it: the notices of dismissal to a company."""
+    return _key(community_id, "dismissal-notice", company_id)
+
+
+def dismissal_notice(community_id: str, company_id: str, notice_sha256: str) -> str:
+    """One notice of dismissal."""
+    return _key(community_id, "dismissal-notice", company_id, notice_sha256)

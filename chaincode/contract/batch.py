@@ -10,8 +10,9 @@ from contextlib import suppress
 from typing import Final
 
 from chaincode import acts, codec, keys
-from chaincode.access import BY_NAME, Access, Kind, require_role
+from chaincode.access import AFTER_OFFICE, BY_NAME, Access, Kind, require_role
 from chaincode.contract.communities import require_community, require_module
+from chaincode.contract.companies import require_in_office
 from chaincode.contract.handlers import Actor, Call, Handler, Request
 from chaincode.errors import BadInput, Conflict, NotAllowed, Refusal
 from chaincode.model.act import ACCEPTED, ActRecord, Answer, Answers
@@ -146,6 +147,8 @@ async def _apply(world: World, call: Call, community: Community, item: _Readable
     if state is not Standing.ACTIVE:
         raise NotAllowed(f"credential/{state}")
     require_role(item.row, credential.role)
+    if item.row.name not in AFTER_OFFICE:
+        await require_in_office(world, credential)
     require_module(community, item.row)
     if earlier is not None:
         raise Conflict("act/nonce-used")

@@ -1,12 +1,11 @@
 """Freezing and lifting: by owners' signed acts, by the committee k of n, by office, by award."""
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from chaincode import codec, keys
+from chaincode import keys
 from chaincode.contract import units
-from chaincode.contract.committees import require_committee_decision
+from chaincode.contract.decisions import require_decided
 from chaincode.contract.freeze_messages import (
     AskFreeze,
     FreezeAsked,
@@ -54,6 +53,12 @@ _FREEZER: Final = {
     Org.COMMITTEE: Freezer.COMMITTEE,
     Org.REGULATOR: Freezer.REGULATOR,
     Org.ARBITRATION: Freezer.ARBITRATION,
+}
+
+_SUBJECTS: Final[Mapping[Frozen, tuple[Callable[[str, str], str], type[Record]]]] = {
+    Frozen.FUND: (keys.fund, Fund),
+    Frozen.BUDGET: (keys.budget, Budget),
+    Frozen.PAYMENT: (keys.payment, Payment),
 }
 
 # --- Owners ---
@@ -274,11 +279,6 @@ def save_lifted(world: World, lifted: Freeze) -> None:
     )
 
 
-def order_sha256(order: Record) -> str:
-    """Hash of an order's canonical bytes: what a committee decision agrees to."""
-    return hashlib.sha256(codec.encode(order)).hexdigest()
-
-
 # --- Helpers ---
 
 
@@ -308,15 +308,8 @@ async def _require_owner(world: World, actor: Actor) -> None:
 
 
 async def _require_subject(world: World, order: FreezeOrder) -> None:
-    community, subject_id = world.community, order.subject_id
-    match order.frozen:
-        case Frozen.FUND:
-            found: Record | None = await world.find(keys.fund(community, subject_id), Fund)
-        case Frozen.BUDGET:
-            found = await world.find(keys.budget(community, subject_id), Budget)
-        case Frozen.PAYMENT:
-            found = await world.find(keys.payment(community, subject_id), Payment)
-    if found is None:
+    key_of, kind = _SUBJECTS[order.frozen]
+    if await world.find(key_of(world.community, order.subject_id), kind) is None:
         raise NotFound(f"{order.frozen}/unknown")
 
 
@@ -335,12 +328,8 @@ async def _require_decided(
         return
     if request.decision_id is None:
         raise NotFound("committee-decision/unknown")
-    await require_committee_decision(
-        world,
-        request.decision_id,
-        subject=subject,
-        subject_id=request.freeze_id,
-        content_sha256=order_sha256(order),
+    await require_decided(
+        world, request.decision_id, subject=subject, subject_id=request.freeze_id, content=order
     )
 
 

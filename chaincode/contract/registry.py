@@ -10,6 +10,7 @@ from chaincode.contract import (
     bulletins,
     committees,
     communities,
+    companies,
     credentials,
     drafts,
     effect_kinds,
@@ -30,6 +31,7 @@ from chaincode.contract.handlers import Handler
 HANDLERS: Final[Mapping[str, Handler]] = {
     **batch.HANDLERS,
     **communities.HANDLERS,
+    **companies.HANDLERS,
     **providers.HANDLERS,
     **credentials.HANDLERS,
     **rolls.HANDLERS,

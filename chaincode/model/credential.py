@@ -61,6 +61,8 @@ class Attestation(Record):
     valid_from_at: TimeMs
     valid_until_at: TimeMs
     at: TimeMs
+    company_id: Id | None = None
+    """For a company's clerk: which company; the clerk may act while it is in office."""
 
 
 class Credential(Record):
@@ -88,6 +90,8 @@ class Credential(Record):
     valid_until_at: TimeMs
     issued_at: TimeMs
     issued_tx: str
+    company_id: Id | None = None
+    """For a company's clerk: which company, as the provider attests."""
     replaces: Id | None = None
     """The holder's credential before this one; so all of a holder's form a chain."""
     suspended_at: TimeMs | None = None

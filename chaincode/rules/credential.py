@@ -153,6 +153,7 @@ def issue(
         valid_until_at=attestation.valid_until_at,
         issued_at=now_ms,
         issued_tx=tx_id,
+        company_id=attestation.company_id,
         replaces=None if newest is None else newest.credential_id,
     )
     if newest is None:
