@@ -132,7 +132,7 @@ def test_a_range_holds_what_is_below_and_nothing_else() -> None:
 
 def test_one_spelling() -> None:
     note = Note(text="业主", number=3)
-    assert codec.encode(note) == '{"text":"业主","number":3}'.encode()
+    assert codec.encode(note) == '{"number":3,"text":"业主"}'.encode()
     assert codec.decode(codec.encode(note), Note) == note
     assert codec.encode_many([note]) == b"[" + codec.encode(note) + b"]"
 
