@@ -192,6 +192,74 @@ ACCESS: Final[tuple[Access, ...]] = (
     _query("objections", _VOTING, "The objections to a result."),
     _query("certificate", _VOTING, "The document of a final result."),
     # --- Funds ---
+    _transaction("open_fund", _FUNDS, (Org.REGULATOR,), "Opens a fund with its bank account."),
+    _transaction(
+        "set_emergency_terms",
+        _FUNDS,
+        (Org.REGULATOR,),
+        "States what the committee may spend in an emergency.",
+    ),
+    _transaction(
+        "sync_unit_accounts",
+        _FUNDS,
+        (Org.REGULATOR,),
+        "Takes units and areas of the register over.",
+    ),
+    _transaction("register_payee", _FUNDS, (Org.PROPERTY,), "Names somebody who may be paid."),
+    _transaction("confirm_payee", _FUNDS, (Org.BANK,), "Confirms a payee's account and name."),
+    _query("funds", _FUNDS, "The funds of the community."),
+    _query("fund_overview", _FUNDS, "A fund's money and whose it is."),
+    _query("fund_entries", _FUNDS, "The entries of a fund's book."),
+    _query("unit_account", _FUNDS, "A unit's part of a fund, with every posting."),
+    _query("payee", _FUNDS, "One payee."),
+    # --- Budgets ---
+    _transaction(
+        "open_delegated_budget", _FUNDS, CONVENERS, "Opens a budget within a delegated limit."
+    ),
+    _transaction(
+        "open_emergency_budget", _FUNDS, CONVENERS, "Opens a budget against a listed danger."
+    ),
+    _transaction(
+        "record_resolution",
+        _FUNDS,
+        (Org.REGULATOR,),
+        "Records a resolution made elsewhere, where there is no voting.",
+    ),
+    _transaction("close_budget", _FUNDS, ANY_ORG, "Closes a budget, when due or decided."),
+    _query("budget", _FUNDS, "A budget and what is left of it."),
+    _query("fund_budgets", _FUNDS, "The budgets of a fund."),
+    _query("unratified_budgets", _FUNDS, "Emergency budgets that owners have yet to ratify."),
+    _query("delegation", _FUNDS, "A delegation and what is left of it."),
+    # --- Payments ---
+    _act("request_payment", _FUNDS, (Role.COMPANY_CLERK,), "Asks for a payment."),
+    _act("answer_payment", _FUNDS, OWNER_ROLES, "Approves or rejects a payment as a member."),
+    _act("withdraw_payment", _FUNDS, (Role.COMPANY_CLERK,), "Takes a payment back."),
+    _transaction("order_payment", _FUNDS, (Org.BANK,), "Writes an order's id before it is sent."),
+    _transaction("report_payment", _FUNDS, (Org.BANK,), "Takes in the bank's answer."),
+    _transaction("expire_payment", _FUNDS, ANY_ORG, "Releases a payment whose time is over."),
+    _transaction(
+        "resolve_exception", _FUNDS, CONVENERS, "Closes an exception as the committee found."
+    ),
+    _query("payment", _FUNDS, "A payment with its stations."),
+    _query("payments", _FUNDS, "The payments of a fund or budget."),
+    _query("bank_exceptions", _FUNDS, "The bank's answers that do not fit."),
+    # --- Statements ---
+    _transaction("record_statement", _FUNDS, (Org.BANK,), "Takes in a bank statement, whole."),
+    _transaction("set_income_rule", _FUNDS, CONVENERS, "Puts an income rule in force."),
+    _transaction("end_income_rule", _FUNDS, CONVENERS, "Takes an income rule out of force."),
+    _act(
+        "assign_line",
+        _FUNDS,
+        (*OWNER_ROLES, Role.COMPANY_CLERK),
+        "Says whose income a waiting line is, as one of two.",
+    ),
+    _transaction("resolve_line", _FUNDS, CONVENERS, "Explains a line as the committee decided."),
+    _transaction("correct_line", _FUNDS, CONVENERS, "Undoes an explanation of a line."),
+    _query("statement", _FUNDS, "A statement and what became of its lines."),
+    _query("statements", _FUNDS, "The statements of an account."),
+    _query("bank_line", _FUNDS, "One line of an account."),
+    _query("waiting_lines", _FUNDS, "Lines that nobody has explained yet."),
+    _query("income_rules", _FUNDS, "The income rules of a fund."),
     # --- Succession ---
     _transaction("record_company", None, (Org.REGULATOR,), "Records the first property company."),
     _transaction(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from chaincode.contract import effects
+from chaincode.contract import effects, fund_effects
 from chaincode.contract.drafts import load_motion, save_motion
 from chaincode.contract.effects import Apply
 from chaincode.contract.handlers import Call, Handler
@@ -17,6 +17,7 @@ from chaincode.world import World
 
 EFFECTS: Final[Mapping[type[Effect], Apply]] = {
     **effects.EFFECTS,
+    **fund_effects.MOTION_EFFECTS,
 }
 
 

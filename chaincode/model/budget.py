@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from chaincode.model.base import Count, Fen, Id, PositiveFen, Record, Sha256, ShortText, TimeMs
-from chaincode.model.effect import UseFund
+from chaincode.model.effect import Effect, UseFund
 
 
 class BudgetSource(StrEnum):
@@ -123,3 +123,14 @@ class BudgetClosing(Record):
     """What the committee decides on to close a budget early (subject `budget-closing`)."""
 
     budget_id: Id
+
+
+class Resolution(Record):
+    """A signed resolution made elsewhere, and what it brings about; recorded by the regulator
+    where a community uses funds without voting."""
+
+    resolution_id: Id
+    resolution_sha256: Sha256
+    effect: Effect
+    at: TimeMs
+    tx_id: str

@@ -151,11 +151,13 @@ class LineKind(StrEnum):
 class LineDecision(Record):
     """What the committee decides on about a waiting line (subject `bank-line`).
 
-    `payment_id` for PAYMENT; `other_line_id` on `other_account_sha256` for OFFSET.
+    `payment_id` for PAYMENT; `other_line_id` on `other_account_sha256` for OFFSET. `entry_id` is
+    the entry that put the line into suspense, so that a decision serves once.
     """
 
     account_sha256: Sha256
     line_id: Id
+    entry_id: Id
     kind: LineKind
     payment_id: Id | None = None
     other_account_sha256: Sha256 | None = None

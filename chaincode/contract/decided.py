@@ -1,0 +1,12 @@
+"""Who decided an effect on the funds: a carried motion, or a resolution made elsewhere."""
+
+from chaincode.model.base import Id, Record
+from chaincode.model.budget import BudgetSource
+
+
+class Decided(Record):
+    """The motion's or resolution's id, and the units it was put to, if not all."""
+
+    decision_id: Id
+    source: BudgetSource
+    units: tuple[Id, ...] = ()
