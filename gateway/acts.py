@@ -116,13 +116,16 @@ def require_signature(act: Act, key: ec.EllipticCurvePublicKey) -> None:
         raise NotAllowed("act/forged") from None
 
 
+KeyFinder = Callable[[str, str], Awaitable[str]]
+"""Community and credential id to the public key as the ledger has it, an uncompressed point in
+base64url; raises Refusal or LedgerError."""
+
+
 class KeyBook:
     """The public keys of credentials. A credential's key never changes, so it is asked for once;
     whether the credential is in force is the chaincode's to say, every time."""
 
-    def __init__(self, find: Callable[[str, str], Awaitable[str]]) -> None:
-        """`find(community, credential_id)` gives the key as the ledger has it, an uncompressed
-        point in base64url, or raises a Refusal."""
+    def __init__(self, find: KeyFinder) -> None:
         self._find = find
         self._keys: OrderedDict[tuple[str, str], ec.EllipticCurvePublicKey] = OrderedDict()
 

@@ -1,6 +1,12 @@
 """Which parts this gateway is made of. A new part is one line here."""
 
-from gateway.api import documents
+from typing import Final
+
+from gateway.api import acts, documents, ledger, people, voting
 from gateway.parts import Part
 
-PARTS: tuple[Part, ...] = (documents.PART,)
+PARTS: Final[tuple[Part, ...]] = (
+    documents.PART,
+    acts.PART,
+    Part(name="resources", routes=(*ledger.ROUTES, *people.ROUTES, *voting.ROUTES)),
+)

@@ -2,36 +2,29 @@
 
 Each community has a lane of its own, so that none waits for another's. A lane collects acts for a
 moment, sends them as one transaction, and may have a few under way at once; acts of one credential
-are never in two of them, so they keep their order. What stands in the way of a batch (a conflict,
-a defect) is found by halving, and its neighbours go on without it.
+are never in two of them, so they keep their order.
 
 An answer is given only when it is known: after the commit, or when nothing was to be committed. So
 a crash loses nothing that was answered, and an act sent again gets its first answer.
 """
 
 import asyncio
-import logging
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from random import SystemRandom
 from typing import Annotated, Final
 
 import msgspec
 
-from chaincode.errors import REFUSALS, Refusal
-from chaincode.model.act import ACCEPTED, Answer
+from chaincode.errors import Refusal
 from gateway.acts import Act
+from gateway.carrier import Accepted, Carrier, Item, fail_all
 from gateway.errors import (
-    Busy,
     GatewayError,
-    LedgerError,
-    NotApplied,
-    NotEndorsed,
     OutcomeUnknown,
     Problem,
 )
-from gateway.ledger import Ledger, PreparedActs
+from gateway.ledger import Ledger
 from gateway.metrics import Metrics
 from gateway.settings import PositiveCount, Seconds, Section
 
@@ -39,19 +32,9 @@ ACTS_PER_BATCH_MAX: Final = 200
 """The chaincode's limit of one transaction."""
 BATCH_BYTES_MAX: Final = 2 * 1024 * 1024
 """Well below what the orderers take as one message."""
-WHOLE_TRIES_MAX: Final = 2
-"""How often a batch is sent as a whole before it is halved."""
-TRIES_MAX: Final = 8
-"""How often one act is sent before its conflict is answered."""
-RETRY_FIRST_S: Final = 0.05
-RETRY_CAP_S: Final = 1.0
-RESOLVE_TRIES_MAX: Final = 20
-RESOLVE_PAUSE_S: Final = 5.0
 OUTCOMES_KEPT_MAX: Final = 10_000
 """Of acts that ended otherwise than accepted, for who asks later."""
 RETRY_AFTER_S: Final = 2
-
-_log = logging.getLogger(__name__)
 
 
 class BatchSection(Section, frozen=True):
@@ -67,31 +50,6 @@ class BatchSection(Section, frozen=True):
     waiting_total_max: PositiveCount = 20_000
     answer_s: Seconds = 20.0
     """How long a caller waits before it is told where to ask later."""
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """An act on the ledger; `block_number` is None when it had been accepted before."""
-
-    sha256: str
-    tx_id: str
-    block_number: int | None
-
-
-class _Item:
-    """One act under way and who waits for it."""
-
-    __slots__ = ("act", "arrived_s", "future")
-
-    def __init__(self, act: Act, arrived_s: float) -> None:
-        self.act = act
-        self.arrived_s = arrived_s
-        self.future: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
-        # An outcome nobody waits for any more is no defect.
-        self.future.add_done_callback(lambda future: future.exception())
-
-    def fail(self, error: Refusal | GatewayError) -> None:
-        self.future.set_exception(error)
 
 
 Place = tuple[str, str, str]
@@ -111,7 +69,7 @@ class Batcher:
         self._settings = settings
         self._metrics = metrics
         self._lanes: dict[str, _Lane] = {}
-        self._under_way: dict[str, _Item] = {}
+        self._under_way: dict[str, Item] = {}
         self._places: Counter[Place] = Counter()
         self._ended: OrderedDict[Place, Refusal | GatewayError] = OrderedDict()
         self._is_stopping = False
@@ -151,15 +109,15 @@ class Batcher:
         await asyncio.gather(*(lane.abandon() for lane in tuple(self._lanes.values())))
         self._lanes.clear()
 
-    def _take_in(self, act: Act) -> _Item:
+    def _take_in(self, act: Act) -> Item:
         lane = self._lanes.get(act.community)
         self._require_room(lane)
         if lane is None:
-            carrier = _Carrier(self._ledger, act.community, self._metrics)
+            carrier = Carrier(self._ledger, act.community, self._metrics)
             lane = _Lane(carrier, self._settings, lambda: self._lanes.pop(act.community))
             self._lanes[act.community] = lane
             lane.start()
-        item = _Item(act, asyncio.get_running_loop().time())
+        item = Item(act, asyncio.get_running_loop().time())
         self._under_way[act.sha256] = item
         self._places[place_of(act)] += 1
         self._metrics.acts_waiting.inc()
@@ -207,10 +165,10 @@ def _outcome_name(error: BaseException | None) -> str:
 class _Lane:
     """The acts of one community: collected, cut into batches, sent. It ends when it is empty."""
 
-    carrier: "_Carrier"
+    carrier: "Carrier"
     settings: BatchSection
     when_over: Callable[[], object]
-    queue: deque[_Item] = field(default_factory=deque)
+    queue: deque[Item] = field(default_factory=deque)
     sending: set[asyncio.Task[None]] = field(default_factory=set)
     busy: Counter[str] = field(default_factory=Counter)
     """Credentials with an act in a batch that is under way."""
@@ -222,7 +180,7 @@ class _Lane:
         """Run, once the first act is queued, until there is nothing left to do."""
         self._task = asyncio.create_task(self._run())
 
-    def add(self, item: _Item) -> None:
+    def add(self, item: Item) -> None:
         """Queue an act behind the others."""
         self.waiting_count += 1
         self.queue.append(item)
@@ -238,7 +196,7 @@ class _Lane:
         tasks = [task for task in (self._task, *self.sending) if task is not None]
         for task in tasks:
             task.cancel()
-        _fail(self.queue, Problem(503, "gateway/stopping", retry_after_s=RETRY_AFTER_S))
+        fail_all(self.queue, Problem(503, "gateway/stopping", retry_after_s=RETRY_AFTER_S))
         await asyncio.wait(tasks)
 
     async def _run(self) -> None:
@@ -250,7 +208,7 @@ class _Lane:
                 await self._change()
         self.when_over()  # in this very step: no act may be queued behind an end
 
-    async def _next_batch(self) -> list[_Item]:
+    async def _next_batch(self) -> list[Item]:
         """The next batch once it is full or its first act has waited long enough."""
         if not self.queue or len(self.sending) >= self.settings.batches_max:
             return []
@@ -264,10 +222,10 @@ class _Lane:
                 break
         return self._cut()
 
-    def _cut(self) -> list[_Item]:
+    def _cut(self) -> list[Item]:
         """From the front, leaving acts whose credential has an earlier one under way."""
-        batch: list[_Item] = []
-        left: deque[_Item] = deque()
+        batch: list[Item] = []
+        left: deque[Item] = deque()
         held: set[str] = set()
         size = 0
         while self.queue and len(batch) < self.settings.acts_max:
@@ -285,13 +243,13 @@ class _Lane:
         self.queue.extendleft(reversed(left))
         return batch
 
-    def _send(self, batch: list[_Item]) -> None:
+    def _send(self, batch: list[Item]) -> None:
         self.busy.update(item.act.credential_id for item in batch)
         task = asyncio.create_task(self.carrier.carry(batch))
         self.sending.add(task)
         task.add_done_callback(lambda done: self._sent(done, batch))
 
-    def _sent(self, task: asyncio.Task[None], batch: list[_Item]) -> None:
+    def _sent(self, task: asyncio.Task[None], batch: list[Item]) -> None:
         self.sending.discard(task)
         self.busy.subtract(item.act.credential_id for item in batch)
         self.busy = +self.busy
@@ -301,112 +259,3 @@ class _Lane:
     async def _change(self) -> None:
         self.changed.clear()
         await self.changed.wait()
-
-
-class _Carrier:
-    """Takes batches of one community to the ledger and answers their acts."""
-
-    def __init__(self, ledger: Ledger, community: str, metrics: Metrics) -> None:
-        self._ledger = ledger
-        self._community = community
-        self._metrics = metrics
-
-    async def carry(self, batch: Sequence[_Item]) -> None:
-        """Answer every act of the batch, whatever happens."""
-        try:
-            await self._carry(batch, 1)
-        except Exception:
-            _log.exception("a batch of %d acts failed", len(batch))
-            _fail(batch, OutcomeUnknown(""))
-        except asyncio.CancelledError:
-            _fail(batch, OutcomeUnknown(""))
-            raise
-
-    async def _carry(self, items: Sequence[_Item], attempt: int) -> None:
-        try:
-            await self._once(items)
-        except Refusal as refusal:
-            _fail(items, refusal)
-        except LedgerError as error:
-            await self._after(error, items, attempt)
-
-    async def _once(self, items: Sequence[_Item]) -> None:
-        self._metrics.batch_acts.observe(len(items))
-        acts = [item.act.compact for item in items]
-        prepared = await self._ledger.endorse_acts(self._community, acts)
-        assert len(prepared.answers) == len(items)
-        block_number = None
-        if any(answer.tx_id == prepared.tx_id for answer in prepared.answers):
-            block_number = await self._commit(prepared)
-        for item, answer in zip(items, prepared.answers, strict=True):
-            _answer(item, answer, block_number if answer.tx_id == prepared.tx_id else None)
-
-    async def _commit(self, prepared: PreparedActs) -> int:
-        """The block. An unknown outcome is asked for, for a while, before it is answered so.
-
-        The credentials stay busy meanwhile: a later act must not overtake this one.
-        """
-        try:
-            return await prepared.commit()
-        except OutcomeUnknown:
-            self._metrics.batch_retries.labels("unknown").inc()
-        for _ in range(RESOLVE_TRIES_MAX - 1):
-            try:
-                return await prepared.resolve()
-            except OutcomeUnknown:
-                await asyncio.sleep(RESOLVE_PAUSE_S)
-        return await prepared.resolve()
-
-    async def _after(self, error: LedgerError, items: Sequence[_Item], attempt: int) -> None:
-        """Send anew what may be sent anew, as a whole or in halves; answer the rest."""
-        reason = _reason_to_retry(error)
-        if reason is None:
-            _fail(items, error)
-            return
-        may_be_one_of_them = reason != "busy"
-        self._metrics.batch_retries.labels(reason).inc()
-        if (
-            may_be_one_of_them
-            and len(items) > 1
-            and (attempt >= WHOLE_TRIES_MAX or reason == "defect")
-        ):
-            middle = len(items) // 2
-            await self._carry(items[:middle], WHOLE_TRIES_MAX)
-            await self._carry(items[middle:], WHOLE_TRIES_MAX)
-        elif reason == "defect" or attempt >= TRIES_MAX:
-            _fail(items, error)
-        else:
-            await asyncio.sleep(_pause_s(attempt))
-            await self._carry(items, attempt + 1)
-
-
-def _reason_to_retry(error: LedgerError) -> str | None:
-    match error:
-        case Busy():
-            return "busy"
-        case NotApplied() if error.retryable:
-            return "conflict"
-        case NotEndorsed() if error.is_defect:
-            return "defect"
-        case NotEndorsed() if error.retryable:
-            return "apart"
-        case _:
-            return None
-
-
-def _pause_s(attempt: int) -> float:
-    step_s = min(RETRY_CAP_S, RETRY_FIRST_S * 2.0 ** (attempt - 1))
-    return step_s * SystemRandom().uniform(0.5, 1.0)
-
-
-def _answer(item: _Item, answer: Answer, block_number: int | None) -> None:
-    if answer.code == ACCEPTED:
-        item.future.set_result(Accepted(item.act.sha256, answer.tx_id, block_number))
-    else:
-        item.fail(REFUSALS[answer.status](answer.code, **answer.details))
-
-
-def _fail(items: Iterable[_Item], error: Refusal | GatewayError) -> None:
-    for item in items:
-        if not item.future.done():
-            item.fail(error)

@@ -34,7 +34,7 @@ def operations_app(service: web.Application) -> web.Application:
 
 async def unready(service: web.Application) -> dict[str, str]:
     """Which parts cannot serve, and why."""
-    checks = {**service[READINESS]}
+    checks = service[READINESS]
     answers = await asyncio.gather(*(_reason(check) for check in checks.values()))
     return {name: why for name, why in zip(checks, answers, strict=True) if why}
 
