@@ -79,6 +79,7 @@ MATRIX: Final[Mapping[str, frozenset[Who]]] = {
     "accepted_act": EVERYBODY,
     # --- Community and people ---
     "open_community": OPERATOR,
+    "communities": EVERYBODY,
     "community": EVERYBODY,
     "transaction": MEMBERS,
     "register_provider": REGULATOR | OPERATOR,

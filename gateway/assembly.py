@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from gateway import clock
 from gateway.api import acts, documents, ledger, people, voting
 from gateway.parts import Part
 
@@ -9,4 +10,5 @@ PARTS: Final[tuple[Part, ...]] = (
     documents.PART,
     acts.PART,
     Part(name="resources", routes=(*ledger.ROUTES, *people.ROUTES, *voting.ROUTES)),
+    clock.PART,
 )

@@ -92,6 +92,10 @@ class Ledger(Protocol):
     @property
     def channels(self) -> tuple[str, ...]: ...
 
+    async def communities(self) -> tuple[str, ...]:
+        """The communities that are known here, sorted."""
+        ...
+
     async def channel_of(self, community: str) -> str:
         """The channel of a community. Raises NotFound ``community/unknown``."""
         ...
@@ -179,6 +183,15 @@ class FabricLedger:
                 await self.height(name)
             except LedgerError as error:
                 raise NotReady(f"channel {name}: {error}") from error
+
+    async def communities(self) -> tuple[str, ...]:
+        """Those of the settings, those named as their channel, and those asked for since."""
+        for name in {*self._channels, *self._settings.communities} - set(self._channel_of):
+            try:
+                await self.channel_of(name)
+            except NotFound:
+                continue  # not opened yet
+        return tuple(sorted(self._channel_of))
 
     async def channel_of(self, community: str) -> str:
         """Remembered, or asked of each channel, the one of the same name first."""

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Final, TypeVar, cast
 
 import msgspec
 
-from chaincode.model.base import Org
+from chaincode.model.base import Id, Org
 
 ENVIRONMENT_PREFIX: Final = "GATEWAY_"
 
@@ -66,6 +66,8 @@ class FabricSection(Section, frozen=True):
     key_file: Path
     channels: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     chaincode: str = "commonhold"
+    communities: tuple[Id, ...] = ()
+    """Those whose channel does not bear their own name."""
 
     def findings(self) -> list[str]:
         """Certificates must be there; the key must be nobody else's to read."""

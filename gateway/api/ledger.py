@@ -24,7 +24,7 @@ from gateway.api.voting import MotionList
 from gateway.appkeys import LEDGER
 from gateway.errors import Problem
 from gateway.ledger import TransactionStatus
-from gateway.routes import COMMUNITY, Parameter, Route
+from gateway.routes import API, COMMUNITY, Parameter, Route
 
 MOTIONS_PER_PAGE: Final = 50
 MOTIONS_PER_PAGE_MAX: Final = 100
@@ -119,7 +119,28 @@ def _answer(found: TransactionStatus) -> TransactionAnswer:
     return TransactionAnswer(tx_id=found.tx_id, code=found.code, is_applied=found.is_applied)
 
 
+class CommunityList(msgspec.Struct, frozen=True, kw_only=True):
+    """The communities that this gateway serves."""
+
+    communities: tuple[str, ...]
+
+
+async def list_communities(request: web.Request) -> web.StreamResponse:
+    """The communities that this gateway serves."""
+    found = CommunityList(communities=await request.app[LEDGER].communities())
+    return json_answer(request, msgspec.json.encode(found), public=True)
+
+
 ROUTES: Final = (
+    Route(
+        name="communities",
+        method="GET",
+        path=f"{API}/communities",
+        says="The communities that this gateway serves.",
+        tag="communities",
+        handler=list_communities,
+        answer=CommunityList,
+    ),
     Route(
         name="open_community",
         method="PUT",

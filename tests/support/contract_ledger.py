@@ -60,6 +60,9 @@ class ContractLedger:
     def channels(self) -> tuple[str, ...]:
         return (self.town.ledger.channel_id,)
 
+    async def communities(self) -> tuple[str, ...]:
+        return (self.town.community,)
+
     async def channel_of(self, community: str) -> str:
         if community != self.town.community:
             raise NotFound("community/unknown")
