@@ -35,8 +35,14 @@ CONVENERS: Final = (Org.COMMITTEE, Org.REGULATOR)
 """Who gives notice of a vote: the committee, or the regulator in its place (条例 Art. 13)."""
 EMPLOYERS: Final = (Org.REGULATOR, Org.PROPERTY, Org.BANK, Org.ARBITRATION)
 """Organisations whose clerks hold credentials; the regulator also issues the owners'."""
+HANDOVER_ROLES: Final = (*OWNER_ROLES, Role.COMPANY_CLERK, Role.BANK_CLERK)
+"""Who may sign a hand-over, for the office that they hold or held."""
 AFTER_OFFICE: Final = ("sign_handover",)
 """Acts that a clerk may do whose company is out of office: only to hand over what it had."""
+ARBITERS: Final = (Org.ARBITRATION, Org.REGULATOR)
+"""Who decides disputes: the arbitration body; the regulator while there is none."""
+CLAIMANTS: Final = (Org.BANK, Org.COMMITTEE, Org.PROPERTY, Org.REGULATOR)
+"""Organisations that may be a party to a dispute by their own transactions."""
 FREEZERS: Final = (Org.COMMITTEE, Org.REGULATOR, Org.ARBITRATION)
 """Who freezes money as an organisation; owners do by their signed acts."""
 
@@ -269,7 +275,10 @@ ACCESS: Final[tuple[Access, ...]] = (
         "Records that a company was told of its dismissal.",
     ),
     _query("company", None, "The property company in office."),
+    _act("sign_handover", _FUNDS, HANDOVER_ROLES, "Signs the statement of a hand-over."),
     _query("dismissal_notices", None, "The notices of dismissal to a company."),
+    _query("handover", _FUNDS, "A hand-over, its signatures and what still waits."),
+    _query("handovers", _FUNDS, "The hand-overs of company, accounts and committee."),
     # --- Freezes ---
     _transaction(
         "set_freeze_terms", _FUNDS, (Org.REGULATOR,), "States what share of owners may freeze."
@@ -288,6 +297,22 @@ ACCESS: Final[tuple[Access, ...]] = (
     _query("freeze", _FUNDS, "One freeze."),
     _query("freezes", _FUNDS, "The community's freezes, those over included."),
     _query("freeze_request", _FUNDS, "A call to freeze and how far it is."),
+    # --- Disputes ---
+    _transaction(
+        "join_arbitration", None, (Org.ARBITRATION,), "Says that an arbitration body is here."
+    ),
+    _act("open_dispute", None, ANY_ROLE, "Brings a dispute as a person."),
+    _transaction("open_official_dispute", None, CLAIMANTS, "Brings a dispute as an organisation."),
+    _act("add_evidence", None, ANY_ROLE, "Gives evidence as a party."),
+    _transaction("add_official_evidence", None, CLAIMANTS, "Gives evidence as an organisation."),
+    _act("withdraw_dispute", None, ANY_ROLE, "Takes one's own dispute back."),
+    _transaction(
+        "withdraw_official_dispute", None, CLAIMANTS, "Takes an organisation's dispute back."
+    ),
+    _transaction("record_award", None, ARBITERS, "Ends a dispute and does what the award orders."),
+    _query("arbitration_body", None, "Since when an arbitration body is on the channel."),
+    _query("dispute", None, "A dispute with its evidence."),
+    _query("disputes", None, "The community's disputes."),
     # --- Bulletins and publication ---
     _transaction("publish_bulletin", None, (Org.REGULATOR,), "Publishes a policy to owners."),
     _transaction("withdraw_bulletin", None, (Org.REGULATOR,), "Withdraws a bulletin."),

@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from chaincode import keys
+from chaincode.contract.fund_messages import RefillNeeded
 from chaincode.contract.handlers import Call
 from chaincode.errors import NotFound
 from chaincode.model.fund import BankAccount, Book, BookAccount, Cause, Entry, Fund, FundKind, Line
 from chaincode.model.unitaccount import UnitAccount, UnitShare, UnitShares
 from chaincode.rules import book as rule
 from chaincode.rules import unitledger
+from chaincode.rules.alarm import has_fallen_low
 from chaincode.world import World
 
 PAYMENT: Final = "payment"
@@ -50,7 +52,7 @@ async def post(
 
     Refused (422 ``book/overdrawn``) if a claim would fall below nothing.
     """
-    book = await load_book(world, fund_id)
+    book, fund = await load_book(world, fund_id), await load_fund(world, fund_id)
     entry = Entry(
         entry_id=rule.entry_id(book.entry_count + 1),
         fund_id=fund_id,
@@ -61,7 +63,11 @@ async def post(
         tx_id=call.tx_id,
         corrects=corrects,
     )
-    world.save(keys.book(world.community, fund_id), rule.post(book, entry))
+    after = rule.post(book, entry)
+    world.save(keys.book(world.community, fund_id), after)
+    if fund.kind is FundKind.MAINTENANCE:
+        before_fen, after_fen = rule.owners_fen(book), rule.owners_fen(after)
+        _sound(world, fund_id, None, fund.first_deposit_fen, before_fen, after_fen)
     world.save(keys.entry(world.community, fund_id, entry.entry_id), entry)
     return entry
 
@@ -159,6 +165,34 @@ async def _add(
     concerned = {unit: part for unit, part in sorted(shares.items()) if part}
     for account in await _accounts(world, entry.fund_id, tuple(concerned)):
         fen = sign * concerned[account.unit_id]
-        save_unit_account(
-            world, unitledger.added(account, fen, entry_id=entry.entry_id, tx_id=call.tx_id)
+        after = unitledger.added(account, fen, entry_id=entry.entry_id, tx_id=call.tx_id)
+        save_unit_account(world, after)
+        _sound(
+            world,
+            account.fund_id,
+            account.unit_id,
+            account.first_deposit_fen,
+            account.balance_fen,
+            after.balance_fen,
+        )
+
+
+def _sound(
+    world: World,
+    fund_id: str,
+    unit_id: str | None,
+    first_deposit_fen: int,
+    before_fen: int,
+    after_fen: int,
+) -> None:
+    """Announce, once, that a balance has fallen below 30 % of the first deposit."""
+    if has_fallen_low(before_fen, after_fen, first_deposit_fen):
+        world.emit(
+            RefillNeeded(
+                community=world.community,
+                fund_id=fund_id,
+                unit_id=unit_id,
+                balance_fen=after_fen,
+                first_deposit_fen=first_deposit_fen,
+            )
         )

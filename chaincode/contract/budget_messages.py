@@ -1,6 +1,7 @@
 """What budgets are asked and told, what they answer, and the events they announce."""
 
 from chaincode.contract.handlers import Request
+from chaincode.errors import BadInput
 from chaincode.model.base import Fen, Id, Record, Sha256
 from chaincode.model.budget import (
     Budget,
@@ -8,10 +9,11 @@ from chaincode.model.budget import (
     DelegatedBudget,
     Delegation,
     DelegationUse,
+    Elected,
     EmergencyBudget,
     Hold,
 )
-from chaincode.model.effect import Effect, UseFund
+from chaincode.model.effect import Effect, SeatCommittee, UseFund
 from chaincode.model.fund import SignedFen
 from chaincode.rules import budget as rule
 
@@ -37,13 +39,19 @@ class OpenEmergencyBudget(Request):
 
 
 class RecordResolution(Request):
-    """Record a signed resolution made elsewhere, and bring it about."""
+    """Record a signed resolution made elsewhere, and bring it about.
+
+    `elected` names the committee that is to be seated, and nothing else has it.
+    """
 
     resolution_id: Id
     resolution_sha256: Sha256
     effect: Effect
+    elected: Elected | None = None
 
     def __post_init__(self) -> None:
+        if (self.elected is None) == isinstance(self.effect, SeatCommittee):
+            raise BadInput("resolution/elected-contradicts")
         if isinstance(self.effect, UseFund):
             rule.require_use_form(self.effect)
 

@@ -147,16 +147,7 @@ async def close_budget(world: World, call: Call, request: CloseBudget) -> Budget
             subject_id=budget.budget_id,
             content=BudgetClosing(budget_id=budget.budget_id),
         )
-    closed = rule.close(budget, await holds_of(world, budget.budget_id), call.now_ms)
-    lines = book_rule.moved(BookAccount.BUDGETED, BookAccount.FREE, closed.closed_fen)
-    await books.post(world, call, closed.fund_id, Cause.BUDGET_CLOSED, closed.budget_id, lines)
-    save_budget(world, closed)
-    world.emit(
-        BudgetClosed(
-            community=world.community, budget_id=closed.budget_id, closed_fen=closed.closed_fen
-        )
-    )
-    return closed
+    return await end_budget(world, call, budget)
 
 
 # --- Queries ---
@@ -227,6 +218,20 @@ async def awaiting_ratification(world: World, fund_id: str) -> list[AwaitsRatifi
 def save_budget(world: World, budget: Budget) -> None:
     """Write the budget."""
     world.save(keys.budget(world.community, budget.budget_id), budget)
+
+
+async def end_budget(world: World, call: Call, budget: Budget) -> Budget:
+    """Close the budget: what is neither held nor settled goes back to the fund."""
+    closed = rule.close(budget, await holds_of(world, budget.budget_id), call.now_ms)
+    lines = book_rule.moved(BookAccount.BUDGETED, BookAccount.FREE, closed.closed_fen)
+    await books.post(world, call, closed.fund_id, Cause.BUDGET_CLOSED, closed.budget_id, lines)
+    save_budget(world, closed)
+    world.emit(
+        BudgetClosed(
+            community=world.community, budget_id=closed.budget_id, closed_fen=closed.closed_fen
+        )
+    )
+    return closed
 
 
 async def open_decided_budget(

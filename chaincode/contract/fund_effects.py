@@ -5,13 +5,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from chaincode import keys
-from chaincode.contract import books, budgets
+from chaincode.contract import books, budgets, effects, successions
 from chaincode.contract.budget_messages import (
     BudgetRatified,
     LimitDelegated,
     RecordResolution,
     ResolutionRecorded,
 )
+from chaincode.contract.committees import seat_elected
 from chaincode.contract.communities import require_community
 from chaincode.contract.decided import Decided
 from chaincode.contract.effects import Apply
@@ -25,6 +26,7 @@ from chaincode.model.effect import (
     DelegateLimit,
     Effect,
     RatifyBudget,
+    SeatCommittee,
     UseFund,
 )
 from chaincode.model.motion import Motion
@@ -32,9 +34,9 @@ from chaincode.model.procedure import Scope
 from chaincode.model.roll import RollEntry
 from chaincode.rules import budget as budget_rule
 from chaincode.rules import fund as fund_rule
-from chaincode.rules.motion_draft import in_scope
+from chaincode.rules.motion_draft import in_scope, needs_funds
+from chaincode.rules.succession import require_due
 from chaincode.world import World
-
 
 FundApply = Callable[[World, Call, Any, Decided], Awaitable[None]]
 """Writes what owners decided, or refuses; nothing is written of a refused one."""
@@ -122,6 +124,7 @@ FUND_EFFECTS: Final[Mapping[type[Effect], FundApply]] = {
     DelegateLimit: delegate_limit,
     AdoptSalaryRate: adopt_salary_rate,
     RatifyBudget: ratify_budget,
+    **successions.EFFECTS,
 }
 
 # --- By a motion ---
@@ -136,7 +139,7 @@ async def by_motion(world: World, call: Call, motion: Motion) -> None:
     effect = motion.content.effect
     assert effect is not None, motion.motion_id
     community = await require_community(world)
-    if Module.FUNDS not in community.modules:
+    if needs_funds(motion.content) and Module.FUNDS not in community.modules:
         raise RuleForbids("effect/module-not-used")
     decided = Decided(
         decision_id=motion.motion_id,
@@ -156,16 +159,55 @@ async def _units_asked(world: World, motion: Motion) -> tuple[str, ...]:
     return tuple(entry.unit_id for _, entry in roll if in_scope(motion.content.scope, entry))
 
 
-MOTION_EFFECTS: Final[Mapping[type[Effect], Apply]] = dict.fromkeys(FUND_EFFECTS, by_motion)
+async def seat_committee(world: World, call: Call, motion: Motion) -> None:
+    """Seat the elected; in a community with funds, what was open is approved anew.
+
+    Refused as `chaincode.contract.effects.seat_committee` says.
+    """
+    await effects.seat_committee(world, call, motion)
+    await successions.hand_over_committee(world, call, motion.motion_id)
+
+
+MOTION_EFFECTS: Final[Mapping[type[Effect], Apply]] = {
+    **dict.fromkeys(FUND_EFFECTS, by_motion),
+    SeatCommittee: seat_committee,
+}
 
 # --- By a resolution ---
+
+
+async def seat_resolved(world: World, call: Call, effect: SeatCommittee, decided: Decided) -> None:
+    """Seat the committee that the resolution names; what was open is approved anew.
+
+    Refused if a person is named twice (400 ``committee/member-twice``), the term has not begun
+    (409 ``effect/not-due``) or the committee cannot be seated (422 ``committee/...``).
+    """
+    assert decided.elected is not None, decided.decision_id
+    require_due(effect.term_from_at, call.now_ms)
+    await seat_elected(
+        world,
+        call,
+        motion_id=decided.decision_id,
+        members=decided.elected.members,
+        alternates=decided.elected.alternates,
+        seat_count=decided.elected.seat_count,
+        until_at=effect.term_until_at,
+    )
+    await successions.hand_over_committee(world, call, decided.decision_id)
+
+
+RESOLUTION_EFFECTS: Final[Mapping[type[Effect], FundApply]] = {
+    **FUND_EFFECTS,
+    SeatCommittee: seat_resolved,
+}
 
 
 async def record_resolution(world: World, call: Call, request: RecordResolution) -> Resolution:
     """Record a signed resolution made elsewhere and bring it about, where there is no voting.
 
     The same request again gets the same record. Refused if the use contradicts itself (400
-    ``budget/payee-contradicts``, ``budget/unit-twice``); the community votes on the ledger (409
+    ``budget/payee-contradicts``, ``budget/unit-twice``) or members are named for anything but a
+    committee (400 ``resolution/elected-contradicts``); the community votes on the ledger (409
     ``resolution/votes-here``) or the id is another's (409 ``resolution/exists``); it is no
     matter of funds (422 ``effect/module-not-used``); or as the effect's own function says.
     """
@@ -174,6 +216,7 @@ async def record_resolution(world: World, call: Call, request: RecordResolution)
         resolution_id=request.resolution_id,
         resolution_sha256=request.resolution_sha256,
         effect=request.effect,
+        elected=request.elected,
         at=call.now_ms,
         tx_id=call.tx_id,
     )
@@ -184,10 +227,14 @@ async def record_resolution(world: World, call: Call, request: RecordResolution)
         return existing
     if Module.VOTING in (await require_community(world)).modules:
         raise Conflict("resolution/votes-here")
-    apply = FUND_EFFECTS.get(type(request.effect))
+    apply = RESOLUTION_EFFECTS.get(type(request.effect))
     if apply is None:
         raise RuleForbids("effect/module-not-used")
-    decided = Decided(decision_id=request.resolution_id, source=BudgetSource.RESOLUTION)
+    decided = Decided(
+        decision_id=request.resolution_id,
+        source=BudgetSource.RESOLUTION,
+        elected=request.elected,
+    )
     await apply(world, call, request.effect, decided)
     world.save(key, resolution)
     world.emit(

@@ -176,3 +176,15 @@ class RateAdopted(Record):
     basis_points: int
     decided_by: str
     event: str = "RateAdopted"
+
+
+class RefillNeeded(Record):
+    """Event: a maintenance fund, or a unit's part of one, has fallen below 30 % of the first
+    deposit."""
+
+    community: str
+    fund_id: str
+    unit_id: str | None
+    balance_fen: SignedFen
+    first_deposit_fen: Fen
+    event: str = "RefillNeeded"

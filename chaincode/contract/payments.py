@@ -81,7 +81,8 @@ async def answer_payment(world: World, call: Call, actor: Actor, body: AnswerPay
     """A member approves or rejects; with the k-th approval the money is held.
 
     Everything is checked again then, and if the money is no longer there the approval is refused
-    and may be given again. When too many reject, the payment is declined. Refused if
+    and may be given again. When too many reject, the payment is declined. After a succession what
+    is open is approved anew; what was held then stays held meanwhile. Refused if
 
     * 403: the person is not seated (``caller/not-seated``) or asked for it
       (``payment/own-request``);
@@ -95,7 +96,7 @@ async def answer_payment(world: World, call: Call, actor: Actor, body: AnswerPay
     committee = committee_rule.require_seated(await committee_now(world), holder_id, call.now_ms)
     payment = await load_payment(world, body.payment_id)
     rule.require_other_person(payment, holder_id)
-    rule.require_phase(payment, PaymentPhase.REQUESTED)
+    rule.require_answerable(payment)
     approval = Approval(
         holder_id=holder_id, verdict=body.verdict, act_sha256=actor.act_sha256, at=call.now_ms
     )
@@ -104,9 +105,9 @@ async def answer_payment(world: World, call: Call, actor: Actor, body: AnswerPay
     )
     world.save(keys.payment_approval(world.community, payment.payment_id), decision)
     if decision.carried_at is not None:
-        await _require_payable(world, call, payment.content)
-        await _hold(world, call, payment)
+        await _approved(world, call, payment)
     elif rule.is_out_of_reach(decision, committee, call.now_ms):
+        await settlements.release(world, call, payment)
         save_payment(world, rule.decline(payment, call.now_ms))
 
 
@@ -133,8 +134,9 @@ async def order_payment(world: World, call: Call, request: OrderPayment) -> Paym
     The same request again gets the same record. Refused if there is no such payment (404
     ``payment/unknown``); the order id is another payment's (409 ``payment/order-id-used``), the
     payment has another order (409 ``payment/ordered-otherwise``), the money is frozen (409
-    ``payment/frozen``), nothing is held (409 ``payment/wrong-phase``) or the hold's time is over
-    (409 ``payment/expired``).
+    ``payment/frozen``), nothing is held (409 ``payment/wrong-phase``), the committee has not
+    approved it anew after a succession (409 ``payment/awaits-handover``) or the hold's time is
+    over (409 ``payment/expired``).
     """
     payment = await load_payment(world, request.payment_id)
     key = keys.payment_order(world.community, request.order_id)
@@ -205,7 +207,36 @@ async def payments(world: World, _call: Call, request: PaymentsRequest) -> Payme
     return PaymentList(payments=rows)
 
 
+# --- For other modules ---
+
+
+async def direct_payment(world: World, call: Call, content: PaymentContent, by: str) -> None:
+    """Hold a payment by the award of the dispute ``by``, without the company and the committee.
+
+    One that was asked for with this content is held as it is. Refused as ``request_payment`` but
+    for the person and the approvals; 409 ``payment/wrong-phase`` if it is past its approval.
+    """
+    key = keys.payment(world.community, content.payment_id)
+    payment = await world.find(key, Payment)
+    if payment is None:
+        await books.load_fund(world, content.fund_id)
+        await _use_invoice(world, content)
+        payment = rule.request(content, by, now_ms=call.now_ms, tx_id=call.tx_id)
+    if payment.content != content:
+        raise Conflict("payment/exists-with-different-content")
+    rule.require_answerable(payment)
+    await _approved(world, call, payment)
+
+
 # --- Helpers ---
+
+
+async def _approved(world: World, call: Call, payment: Payment) -> None:
+    if payment.held_at is not None:
+        save_payment(world, rule.confirm(payment, call.now_ms), payment.content.amount_fen)
+        return
+    await _require_payable(world, call, payment.content)
+    await _hold(world, call, payment)
 
 
 async def _require_payable(world: World, call: Call, content: PaymentContent) -> None:

@@ -11,13 +11,15 @@ class BudgetSource(StrEnum):
 
     DELEGATION: the committee, within a limit that owners delegated. EMERGENCY: a listed cause with
     proof, capped, to be ratified by owners in time (Civil Code Art. 281). RESOLUTION: a signed
-    resolution made elsewhere and recorded by the regulator, where there is no voting.
+    resolution made elsewhere and recorded by the regulator, where there is no voting. AWARD: a
+    dispute was decided so.
     """
 
     MOTION = "motion"
     DELEGATION = "delegation"
     EMERGENCY = "emergency"
     RESOLUTION = "resolution"
+    AWARD = "award"
 
 
 class EmergencyCause(StrEnum):
@@ -125,12 +127,21 @@ class BudgetClosing(Record):
     budget_id: Id
 
 
+class Elected(Record):
+    """The committee that a resolution names."""
+
+    members: tuple[Id, ...]
+    seat_count: Count
+    alternates: tuple[Id, ...] = ()
+
+
 class Resolution(Record):
     """A signed resolution made elsewhere, and what it brings about; recorded by the regulator
-    where a community uses funds without voting."""
+    where a community uses funds without voting. `elected` goes with the seating of a committee."""
 
     resolution_id: Id
     resolution_sha256: Sha256
     effect: Effect
+    elected: Elected | None
     at: TimeMs
     tx_id: str

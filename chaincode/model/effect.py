@@ -45,13 +45,23 @@ class SeatCommittee(Record, tag_field="kind", tag="seat_committee"):
     term_until_at: TimeMs
 
 
+class FundAccount(Record):
+    """The account that a fund is to lie in; only its salted hash is on the ledger."""
+
+    fund_id: Id
+    account_sha256: Sha256
+
+
 class ReplaceCompany(Record, tag_field="kind", tag="replace_company"):
-    """Another property company (物业服务企业) serves the community from a day on."""
+    """Another property company (物业服务企业) serves the community from a day on.
+
+    `accounts` are those in its name that funds lie in from then on.
+    """
 
     company_id: Id
     contract_sha256: Sha256
     from_at: TimeMs
-    account_sha256: Sha256 | None = None
+    accounts: tuple[FundAccount, ...] = ()
 
 
 class ReplaceAccount(Record, tag_field="kind", tag="replace_account"):

@@ -178,13 +178,17 @@ class Finalised(Record):
 
 
 class Voided(Record):
-    """The motion has no result (作废): why, and by whose order."""
+    """The motion has no result (作废): why, and by whose order.
+
+    `dispute_id` names the dispute whose award orders it.
+    """
 
     org: Org
     reason: ShortText
     evidence_sha256: Sha256
     at: TimeMs
     tx_id: str
+    dispute_id: Id | None = None
 
 
 class Applied(Record):

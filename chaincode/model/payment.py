@@ -42,7 +42,9 @@ class Payment(Record):
     Each `*_at` is a fact with its time. Of declined, withdrawn, rejected, expired and settled one
     is set, once; only a committee's decision on a statement line lets a settlement follow one of
     the others. `requested_by` is the holder id of the company's clerk; who asks does not approve.
-    `expires_at` is when a hold or an order without an answer may be released.
+    `expires_at` is when a hold or an order without an answer may be released. `awaits_handover`
+    is the succession after which the committee has not approved it anew; until then it is not
+    ordered.
 
     `booked_fen` and `returned_booked_fen` are what statements show of `settled_fen` and
     `returned_fen`; `entry_ref` is the bank's own reference of the debit, once it is known.
@@ -54,6 +56,7 @@ class Payment(Record):
     requested_tx: str
     expires_at: TimeMs
     held_at: TimeMs | None = None
+    awaits_handover: Id | None = None
     order_id: Id | None = None
     ordered_at: TimeMs | None = None
     account_sha256: Sha256 | None = None

@@ -272,7 +272,7 @@ def void(motion: Motion, order: Voided) -> Motion:
 
     Refused: Conflict `motion/wrong-phase`.
     """
-    may_end_final = order.org is Org.ARBITRATION
+    may_end_final = order.org is Org.ARBITRATION or order.dispute_id is not None
     endable = [p for p in Phase if p is not Phase.VOID and (may_end_final or p is not Phase.FINAL)]
     require_phase(motion, order.at, *endable)
     return changed(motion, voided=order)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from chaincode.errors import BadInput, RuleForbids
 from chaincode.model.committee import CommitteeTerms
-from chaincode.model.effect import AdoptRule, Effect, SeatCommittee, UseFund
+from chaincode.model.effect import AdoptRule, Effect, ReplaceCompany, SeatCommittee, UseFund
 from chaincode.model.motion import Content, MotionScope
 from chaincode.model.procedure import Bar, Host, Initiator, RollAsOf, Scope, Secrecy
 from chaincode.model.roll import RollEntry
@@ -150,6 +150,8 @@ def require_in_roll(content: Content, roll: Sequence[RollEntry]) -> None:
 
 def needs_funds(content: Content) -> bool:
     """Whether only a community that uses the funds module can bring the effect about."""
+    if isinstance(content.effect, ReplaceCompany):
+        return bool(content.effect.accounts)
     return not isinstance(content.effect, AdoptRule | SeatCommittee | None)
 
 

@@ -58,6 +58,17 @@ def require_phase(payment: Payment, *allowed: PaymentPhase) -> None:
         raise Conflict("payment/wrong-phase", phase=now)
 
 
+def require_answerable(payment: Payment) -> None:
+    """Refuse (Conflict ``payment/wrong-phase``) the committee's word on what needs none.
+
+    It is asked of a request, and after a succession of what is held.
+    """
+    if payment.awaits_handover is None:
+        require_phase(payment, PaymentPhase.REQUESTED)
+    else:
+        require_phase(payment, PaymentPhase.REQUESTED, PaymentPhase.HELD)
+
+
 def require_confirmed(payee: Payee) -> None:
     """Refuse (RuleForbids ``payee/not-confirmed``) an account the bank has not confirmed."""
     if payee.confirmed_at is None:
@@ -86,7 +97,13 @@ def request(content: PaymentContent, requested_by: str, *, now_ms: int, tx_id: s
 
 def hold(payment: Payment, now_ms: int) -> Payment:
     """The payment whose money is reserved; it waits for its order."""
-    return changed(payment, held_at=now_ms, expires_at=now_ms + HOLD_MS)
+    expires_at = now_ms + HOLD_MS
+    return changed(payment, held_at=now_ms, expires_at=expires_at, awaits_handover=None)
+
+
+def confirm(payment: Payment, now_ms: int) -> Payment:
+    """The held payment that the committee approved anew after a succession."""
+    return changed(payment, expires_at=now_ms + HOLD_MS, awaits_handover=None)
 
 
 def decline(payment: Payment, now_ms: int) -> Payment:
@@ -103,9 +120,12 @@ def withdraw(payment: Payment, now_ms: int) -> Payment:
 def order(payment: Payment, order_id: str, account_sha256: str, now_ms: int) -> Payment:
     """The payment with the id under which the bank is told, written before it is told.
 
-    Refused (409): ``payment/wrong-phase`` unless it is held, ``payment/expired``.
+    Refused (409): ``payment/wrong-phase`` unless it is held, ``payment/awaits-handover``,
+    ``payment/expired``.
     """
     require_phase(payment, PaymentPhase.HELD)
+    if payment.awaits_handover is not None:
+        raise Conflict("payment/awaits-handover", handover=payment.awaits_handover)
     if now_ms >= payment.expires_at:
         raise Conflict("payment/expired", expires_at=payment.expires_at)
     return changed(
