@@ -13,6 +13,7 @@ from tests.support.community import (
     template,
     without_reviews,
 )
+from tests.support.determinism import assert_deterministic
 from tests.support.town import HASH, unit_row
 
 
@@ -258,3 +259,36 @@ async def test_events_say_what_happened() -> None:
         "ResultPreliminary",
         "ResultFinal",
     ]
+
+
+async def test_endorsers_agree_on_a_whole_vote() -> None:
+    trustees = {Org.REGULATOR: Trustee(), Org.COMMITTEE: Trustee()}
+    town = await sealed_town(trustees)
+    order = [trustees[Org.COMMITTEE], trustees[Org.REGULATOR]]
+    for number, unit in enumerate(UNITS, start=1):
+        sealed = seal("m1", unit, ("for", "against", "abstain"), ["for"], order)
+        await town.agreed(town.ballot(f"o{number}", unit, sealed=[sealed]))
+    await town.closed()
+    for org, trustee in trustees.items():
+        key = {"motion_id": "m1", "private_key": trustee.private_key}
+        await town.done(org, "release_trustee_key", **key)
+    await town.done(Org.BANK, "count_motion", motion_id="m1")
+    election = without_reviews("cn-278-committee-seat", channels={"paper": True})
+    await town.done(Org.REGULATOR, "set_matter_rule", rule=election)
+    await town.done(Org.REGULATOR, "set_words", words=["slots", "casino"])
+    options = [{"option": f"o{number}"} for number in range(1, 7)]
+    await town.drafted("m2", matter_class=election["matter_class"], options=options)
+    opens_at = town.ledger.now_ms + 40 * 86_400_000
+    await town.published("m2", opens_at=opens_at, closes_at=opens_at + 86_400_000)
+    town.ledger.now_ms = opens_at
+    for number, unit in enumerate(UNITS[:5], start=1):
+        chosen = [f"o{number}", f"o{number + 1}"]
+        await town.agreed(town.ballot(f"o{number}", unit, motion_id="m2", choices=chosen))
+    for clerk in ("clerk-a", "clerk-b"):
+        await town.agreed(
+            town.paper(UNITS[5], "o6", clerk=clerk, motion_id="m2", choices=["abstain"])
+        )
+    await town.closed("m2")
+    await town.agreed(town.hand_count("m2", abstain=1))
+    await town.done(Org.BANK, "count_motion", motion_id="m2")
+    assert_deterministic(town.ledger)
