@@ -220,4 +220,10 @@ async def test_a_community_without_funds_decides_on_none() -> None:
     await town.open("voting")
     await town.done(Org.REGULATOR, "set_matter_rule", rule=without_reviews())
     assert await draft(town, effect=use_fund()) == (422, "motion/effect-module-not-used")
-    await town.drafted()
+    company = {
+        "kind": "replace_company",
+        "company_id": "new-firm",
+        "contract_sha256": "0" * 64,
+        "from_at": town.ledger.now_ms,
+    }
+    await town.drafted(effect=company)

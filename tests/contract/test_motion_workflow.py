@@ -17,8 +17,8 @@ from tests.support.determinism import assert_deterministic
 from tests.support.town import HASH, unit_row
 
 
-async def test_a_decision_of_the_committee_with_reviews_and_paper() -> None:
-    town = await (await Commons().settle(rules=[template("cn-278-ordinary")])).seated()
+async def drafted_and_reviewed(town: Commons) -> None:
+    """The committee drafts a motion and agrees to it; the residents' committee is asked."""
     await town.agreed(
         town.act(
             town.people["o1"],
@@ -54,6 +54,11 @@ async def test_a_decision_of_the_committee_with_reviews_and_paper() -> None:
     step = {"motion_id": "gate", "opinion": "passed", "evidence_sha256": HASH}
     await town.done(Org.COMMITTEE, "review_motion", step="committee", decision_id="d1", **step)
     await town.done(Org.REGULATOR, "review_motion", step="residents-committee", **step)
+
+
+async def test_a_decision_of_the_committee_with_reviews_and_paper() -> None:
+    town = await (await Commons().settle(rules=[template("cn-278-ordinary")])).seated()
+    await drafted_and_reviewed(town)
     motion = await town.published("gate")
     assert motion["publication"]["rule"]["id"] == "cn-278-ordinary"
     assert motion["roll"]["totals"] == {

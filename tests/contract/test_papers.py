@@ -76,6 +76,8 @@ async def test_clerks_are_the_regulators_or_seated_members() -> None:
 
 async def test_two_different_clerks_must_read_the_same() -> None:
     town = await paper_town()
+    none = await town.query("paper_sheet", motion_id="m1", unit_id=UNITS[0])
+    assert refusal(none) == (404, "paper/unknown")
     await town.agreed(town.paper(UNITS[0], "o1"), town.paper(UNITS[0], "o1"))
     sheet = await town.ask("paper_sheet", motion_id="m1", unit_id=UNITS[0])
     assert len(sheet["entries"]) == 1

@@ -40,8 +40,8 @@ async def test_a_motion_is_counted_after_its_close_and_only_once(town: Commons) 
     assert refusal(unknown) == (404, "motion/unknown")
     early = await town.call(Org.BANK, "count_motion", motion_id="m1")
     assert refusal(early) == (409, "motion/wrong-phase")
-    for name in ("result", "certificate"):
-        assert refusal(await town.query(name, motion_id="m1")) == (404, f"{name}/unknown")
+    for name, code in (("result", "result/unknown"), ("certificate", "certificate/unknown")):
+        assert refusal(await town.query(name, motion_id="m1")) == (404, code)
     assert refusal(await town.query("counted_ballots", motion_id="m1")) == (404, "result/unknown")
     first = await town.counted()
     town.ledger.now_ms += 1
