@@ -14,7 +14,7 @@ import msgspec
 from chaincode import codec
 from chaincode.access import MSP_OF
 from chaincode.contract.contract import Outcome
-from chaincode.errors import NotFound, parse_refusal
+from chaincode.errors import NotFound, Refusal, parse_refusal
 from chaincode.model.act import Answer, Answers
 from chaincode.model.base import Org
 from gateway.errors import LedgerError, NotApplied, NotEndorsed, OutcomeUnknown
@@ -32,7 +32,7 @@ class Lost:
     """How often the outcome is unknown, the first time included."""
 
 
-Trouble = LedgerError | Lost | None
+Trouble = LedgerError | Refusal | Lost | None
 
 
 @dataclass
@@ -48,6 +48,10 @@ class ContractLedger:
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     """Commits wait for it; it is open at first."""
+    conflicts_with: bytes = b""
+    """No batch with this act is ever applied."""
+    breaks_on: bytes = b""
+    """The contract fails on every batch with this act."""
     in_flight: int = 0
     in_flight_max: int = 0
 
@@ -84,7 +88,7 @@ class ContractLedger:
     ) -> Stated:
         self.calls.append((function, dict(fields)))
         trouble = self.commit_trouble.popleft() if self.commit_trouble else None
-        if isinstance(trouble, LedgerError):
+        if isinstance(trouble, LedgerError | Refusal):
             raise trouble
         request = msgspec.json.encode({"community": community, **fields})
         answer = _payload(await self.town.ledger.submit(MSP_OF[self.org], function, request))
@@ -94,8 +98,10 @@ class ContractLedger:
         await self.channel_of(community)
         self.batches.append(list(acts))
         trouble = self.endorse_trouble.popleft() if self.endorse_trouble else None
-        if isinstance(trouble, LedgerError):
+        if isinstance(trouble, LedgerError | Refusal):
             raise trouble
+        if self.breaks_on in acts:
+            raise NotEndorsed("EndorseError", is_defect=True)
         memory = self.town.ledger
         transaction = memory.transaction(MSP_OF[self.org], "submit_acts", community.encode(), *acts)
         payload = _payload(await memory.contract().answer(transaction))
@@ -113,13 +119,18 @@ class ContractLedger:
     def apply(self, transaction: FakeTransaction) -> int:
         """What the peers do with an ordered transaction; the block, or NotApplied."""
         block = self._next_block()
+        if self.conflicts_with in transaction.args:
+            raise self._conflict(transaction.tx_id)
         try:
             transaction.commit()
         except ReadConflict:
-            self._codes[transaction.tx_id] = "MVCC_READ_CONFLICT"
-            raise NotApplied(transaction.tx_id, "MVCC_READ_CONFLICT", retryable=True) from None
+            raise self._conflict(transaction.tx_id) from None
         self._codes[transaction.tx_id] = "VALID"
         return block
+
+    def _conflict(self, tx_id: str) -> NotApplied:
+        self._codes[tx_id] = "MVCC_READ_CONFLICT"
+        return NotApplied(tx_id, "MVCC_READ_CONFLICT", retryable=True)
 
     def _next_block(self) -> int:
         self._block += 1
