@@ -131,7 +131,7 @@ ACCESS: Final[tuple[Access, ...]] = (
     _transaction(
         "set_matter_rule", _VOTING, (Org.REGULATOR,), "States the starting rule of a matter class."
     ),
-    _transaction("set_words", _VOTING, (Org.REGULATOR,), "States the words texts may not hold."),
+    _transaction("set_words", None, (Org.REGULATOR,), "States the words texts may not hold."),
     _act(
         "draft_motion",
         _VOTING,
@@ -183,7 +183,7 @@ ACCESS: Final[tuple[Access, ...]] = (
     _query("matter_rule", _VOTING, "The decision rule of one matter class."),
     _query("matter_rules", _VOTING, "The decision rules of the community."),
     _query("rule_templates", _VOTING, "The decision rules that ship."),
-    _query("words", _VOTING, "The words that texts may not hold."),
+    _query("words", None, "The words that texts may not hold."),
     _query("motion", _VOTING, "One motion and where it stands."),
     _query("motions", _VOTING, "The community's motions."),
     _query("petition", _VOTING, "How far a petition is."),
