@@ -1,0 +1,1 @@
+"""The read model: what the blocks of the channels say, in tables that can be searched."""
