@@ -21,7 +21,7 @@ CODE_CHARS_MAX: Final = 80
 DETAIL_CHARS_MAX: Final = 200
 
 
-class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error
+class Refusal(Exception):
     """The chaincode says no: a stable ``code``, an HTTP-like ``status``, and ``details``."""
 
     status: ClassVar[int]
