@@ -6,6 +6,7 @@ import pytest
 
 from chaincode import codec
 from chaincode.contract.fund_messages import UnitOpening
+from chaincode.errors import NotFound
 from chaincode.model.base import Org
 from chaincode.model.fund import FundKind
 from chaincode.model.motion import Document
@@ -123,9 +124,9 @@ def test_the_refusals_of_publishing_in_order() -> None:
     assert refused(town, "publish_report", **{**call, "fund_id": "f"}) == "404 fund/unknown"
     assert refused(town, "publish_report", **call) == "409 report/not-next"
     assert refused(town, "publish_report", **{**call, "period": name}) == "422 report/not-due"
-    with pytest.raises(Exception, match="report/unknown"):
+    with pytest.raises(NotFound, match="report/unknown"):
         town.ask("fund_report", **call)
-    with pytest.raises(Exception, match="fund/unknown"):
+    with pytest.raises(NotFound, match="fund/unknown"):
         town.ask("fund_reports", fund_id="f")
 
 
