@@ -77,6 +77,17 @@ MATRIX: Final[Mapping[str, frozenset[Who]]] = {
     # --- Acts: their own signature says who made them ---
     "submit_acts": EVERYBODY,
     "accepted_act": EVERYBODY,
+    # --- Logging in, being certified: these ask for their own proof ---
+    "start_login": EVERYBODY,
+    "log_in": EVERYBODY,
+    "read_session": MEMBERS,
+    "log_out": MEMBERS,
+    "certification_flows": EVERYBODY,
+    "open_certification": EVERYBODY,
+    "certification": EVERYBODY,
+    "begin_certification_step": EVERYBODY,
+    "give_certification_code": EVERYBODY,
+    "erase_person": REGULATOR | OPERATOR,
     # --- Community and people ---
     "open_community": OPERATOR,
     "communities": EVERYBODY,

@@ -4,6 +4,7 @@ from typing import Final
 
 from gateway import clock
 from gateway.api import acts, documents, ledger, people, voting
+from gateway.identity import certifyroutes, loginroutes
 from gateway.parts import Part
 
 PARTS: Final[tuple[Part, ...]] = (
@@ -11,4 +12,6 @@ PARTS: Final[tuple[Part, ...]] = (
     acts.PART,
     Part(name="resources", routes=(*ledger.ROUTES, *people.ROUTES, *voting.ROUTES)),
     clock.PART,
+    loginroutes.PART,
+    certifyroutes.PART,
 )

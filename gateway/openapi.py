@@ -38,7 +38,7 @@ def openapi(routes: Sequence[Route]) -> dict[str, Any]:
             "schemas": components,
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
-                "session": {"type": "apiKey", "in": "cookie", "name": "session"},
+                "session": {"type": "apiKey", "in": "cookie", "name": "__Host-commonhold"},
             },
         },
     }

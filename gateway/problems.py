@@ -15,6 +15,7 @@ from aiohttp import web
 from chaincode.errors import Detail, Refusal
 from gateway.appkeys import REQUEST_ID, SENTENCES
 from gateway.errors import Busy, NotApplied, NotEndorsed, OutcomeUnknown, Problem
+from gateway.identity.codes import CODES as IDENTITY_CODES
 from gateway.routes import API
 from gateway.sentences import preferred_language
 
@@ -42,6 +43,7 @@ CODES: Final[Mapping[str, int]] = {
     "gateway/full": 503,
     "gateway/stopping": 503,
     "gateway/timeout": 504,
+    **IDENTITY_CODES,
 }
 """The gateway's own codes with their statuses; all others are the chaincode's."""
 

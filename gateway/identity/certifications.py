@@ -14,9 +14,9 @@ from typing import Final
 import msgspec
 
 from chaincode.model.base import Role, Sha256
+from gateway.database import Row, Work
 from gateway.errors import Problem
 from gateway.identity.bindings import Salt
-from gateway.identity.database import Row, Work
 from gateway.identity.flows import Flow, next_step
 from gateway.identity.protocol import Outcome, Phone, Step, StepAnswer
 from gateway.identity.seal import SealBroken

@@ -24,6 +24,7 @@ from gateway.identity.certifications import (
 from gateway.identity.flows import Flow
 from gateway.identity.guessing import Guesses
 from gateway.identity.protocol import (
+    WRONG_CODE,
     Beginning,
     GivenCode,
     IdNo,
@@ -279,6 +280,10 @@ class Certifying:
         """Give the code; if the answer is lost, look how the attempt stands now."""
         try:
             return await self._provider.give_code(credential_id, step, given)
+        except ProviderRefused as refused:
+            if refused.code == WRONG_CODE:
+                raise Problem(422, "step/wrong-code") from None
+            raise
         except ProviderUnavailable:
             answer = await self._provider.look(credential_id, step)
             if answer.attempt != given.attempt or answer.outcome is Outcome.PENDING:

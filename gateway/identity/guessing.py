@@ -8,8 +8,8 @@ from collections.abc import Callable
 from math import ceil
 from typing import Final
 
+from gateway.database import Work
 from gateway.errors import Problem
-from gateway.identity.database import Work
 from gateway.identity.vault import Vault
 
 FREE_TRIES: Final = 5

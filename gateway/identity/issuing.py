@@ -22,11 +22,11 @@ from chaincode.errors import NotFound, Refusal
 from chaincode.model.base import Role, TimeMs
 from chaincode.model.committee import Committee
 from chaincode.model.credential import Credential
+from gateway.database import DatabaseUnavailable
 from gateway.errors import LedgerError, Problem
 from gateway.identity.attesting import Attesting, NotAsAsked
 from gateway.identity.certifications import Certification, Certifications, Phase
 from gateway.identity.certifying import plain_code
-from gateway.identity.database import DatabaseUnavailable
 from gateway.identity.enrolment import Enroller
 from gateway.identity.provider import ProviderBadAnswer, ProviderRefused, ProviderUnavailable
 from gateway.identity.signingrequest import certificate_facts
@@ -105,10 +105,10 @@ class Issuing:
             await self._refuse(one, refusal.code)
         except (CaError, ProviderUnavailable, ProviderBadAnswer, LedgerError) as error:
             await self._postpone(one, type(error).__name__)
-        except Problem as problem:  # the person was erased meanwhile
-            await self._refuse(one, problem.code)
         except DatabaseUnavailable:
             raise
+        except Problem as problem:  # the person was erased meanwhile
+            await self._refuse(one, problem.code)
         except Exception:
             _log.exception("issuing failed")
             await self._postpone(one, "defect")

@@ -19,6 +19,8 @@ CODE_TRIES_MAX: Final = 5
 """How many wrong codes one attempt forgives."""
 CODE_MS_MAX: Final = 5 * 60 * 1000
 """How long a code sent to a phone is good."""
+WRONG_CODE: Final = "code/wrong"
+"""The refusal (422) of a code that is not the one; the attempt goes on."""
 VERIFICATION_MS_MAX: Final = 24 * 60 * 60 * 1000
 """How long after its opening a verification may be attested."""
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from chaincode import codec
 from chaincode.model.base import Id, Record, Sha256
 from chaincode.model.roll import Share, UnitRow
-from gateway.identity.ownertable import Changes, OwnerTable
 from gateway.identity.rollfile import Line, read_roll
+from gateway.identity.vault import Vault, VaultChanges
 
 
 class ImportRollRequest(Record):
@@ -18,20 +18,23 @@ class ImportRollRequest(Record):
     evidence_sha256: Sha256
 
 
-def prepare_import(community: str, data: bytes, table: OwnerTable) -> ImportRollRequest:
-    """Give every owner an id in the private table and state the units by those ids.
+async def prepare_import(community: str, data: bytes, vault: Vault) -> ImportRollRequest:
+    """Give every owner an id in the vault and state the units by those ids.
 
     The same file again gives the same request, and the same person keeps their id. Deed numbers
     and the file itself appear as salted hashes. Raises BadRollFile with every fault; then the
-    table is as it was.
+    vault is as it was.
     """
     units = read_roll(data)
-    with table.changing() as changes:
+
+    async def prepare(changes: VaultChanges) -> ImportRollRequest:
         return ImportRollRequest(
             community=community,
-            units=tuple(_row(lines, changes) for lines in units),
-            evidence_sha256=changes.salted_sha256("file", hashlib.sha256(data).hexdigest()),
+            units=tuple([await _row(lines, changes) for lines in units]),
+            evidence_sha256=await changes.salted_sha256("file", hashlib.sha256(data).hexdigest()),
         )
+
+    return await vault.change(prepare)
 
 
 def request_bytes(request: ImportRollRequest) -> bytes:
@@ -39,12 +42,16 @@ def request_bytes(request: ImportRollRequest) -> bytes:
     return codec.encode(request)
 
 
-def _row(lines: Sequence[Line], changes: Changes) -> UnitRow:
+async def _row(lines: Sequence[Line], changes: VaultChanges) -> UnitRow:
     first = lines[0]
-    deed = changes.salted_sha256(f"deed/{first.unit_id}", first.deed_no) if first.deed_no else None
+    deed = (
+        await changes.salted_sha256(f"deed/{first.unit_id}", first.deed_no)
+        if first.deed_no
+        else None
+    )
     shares = [
         Share(
-            owner_id=changes.id_of(line.owner),
+            owner_id=await changes.id_of(line.owner),
             num=line.share.numerator,
             den=line.share.denominator,
         )

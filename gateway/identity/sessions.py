@@ -13,7 +13,7 @@ from typing import Final
 
 from chaincode.model.base import Role
 from chaincode.model.credential import Credential
-from gateway.identity.database import Database, Row, Work
+from gateway.database import Database, Row, Work
 
 CHALLENGE_MS: Final = 2 * 60 * 1000
 SEEN_MS: Final = 60 * 1000
