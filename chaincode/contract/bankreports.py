@@ -73,7 +73,7 @@ async def report_payment(world: World, call: Call, request: ReportPayment) -> Pa
         )
         return payment
     if fit is Fit.KNOWN:
-        return _with_entry_ref(world, payment, report)
+        return payment if entry is not None else _with_entry_ref(world, payment, report)
     return await _apply(world, call, payment, report)
 
 
@@ -189,7 +189,10 @@ async def _after(world: World, call: Call, payment: Payment, report: ReportConte
 
 
 def _with_entry_ref(world: World, payment: Payment, report: ReportContent) -> Payment:
-    """A notice of what an order's status said before adds the entry's reference."""
+    """A notice of what an order's status said before adds the entry's reference.
+
+    Only for an entry told for the first time: another debit that waits must not take this place.
+    """
     if report.status is not ReportStatus.SETTLED or payment.entry_ref is not None:
         return payment
     named = changed(payment, entry_ref=report.entry_ref)

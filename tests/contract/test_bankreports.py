@@ -108,6 +108,18 @@ def test_a_settlement_told_with_its_entry_is_known_by_it() -> None:
     assert kinds(town) == ["entry-changed", "settled-otherwise"]
 
 
+def test_a_notice_of_a_debit_that_waits_does_not_take_the_settlements_place() -> None:
+    town, payment_id = ordered()
+    wrong, right = (town.line(fen, payment_id=payment_id) for fen in (-605, -600))
+    town.book_lines(wrong)
+    town.report(payment_id, "settled", amount_fen=600)
+    unmoved(town, payment_id, "settled", amount_fen=605, entry_ref=wrong.line_id)
+    town.book_lines(right)
+    assert town.payment(payment_id).entry_ref == right.line_id
+    assert kinds(town) == ["amount-above-hold"]
+    check(Snapshot().read(town))
+
+
 # --- What does not fit ---
 
 
