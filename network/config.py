@@ -88,7 +88,7 @@ _TIMING = Record(
         "gossip_publish": Key(duration("100ms", "10m"), "250ms"),
         "gossip_request": Key(Auto(duration("100ms", "10m")), "auto"),
         "deliver_backoff": Key(duration("1s", "1h"), "5s"),
-        "censorship": Key(duration("1s", "10m"), "30s"),
+        "censorship": Key(duration("1s", "10m"), "3s"),
     }
 )
 SCHEMA = Record(
