@@ -1,0 +1,1 @@
+"""What `scripts/bench` measures; each module is one benchmark with a `measure`."""

@@ -1,0 +1,45 @@
+"""Runs one benchmark and writes its figures: a flat JSON object, with the machine's load at both
+ends, because figures of a busy machine say little."""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from scripts.benchmarks import ballots, network
+from scripts.benchmarks.figures import Figures
+
+Measure = Callable[[argparse.Namespace, Figures], Awaitable[None]]
+
+BENCHMARKS: Mapping[str, Measure] = MappingProxyType(
+    {"network": network.measure, "ballots": ballots.measure}
+)
+
+
+def main() -> int:
+    """Measure, and print or write the figures as they come in."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("benchmark", choices=sorted(BENCHMARKS))
+    parser.add_argument("--json", type=Path, help="where the figures go besides the screen")
+    parser.add_argument(
+        "--communities",
+        type=int,
+        default=1,
+        help="network only: idle figures with so many communities, a longer run of its own",
+    )
+    args = parser.parse_args()
+    figures = Figures(sys.stdout)
+    figures.add("load_before", round(os.getloadavg()[0], 2))
+    asyncio.run(BENCHMARKS[args.benchmark](args, figures))
+    figures.add("load_after", round(os.getloadavg()[0], 2))
+    if args.json is not None:
+        args.json.write_text(json.dumps(figures.found, indent=2) + "\n", "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
