@@ -9,9 +9,9 @@ from chaincode import codec, keys
 from chaincode.contract.handlers import Actor
 from chaincode.errors import NotFound, Refusal
 from chaincode.model.base import Org, Role, changed
-from chaincode.model.budget import BudgetClosing, Elected
+from chaincode.model.budget import BudgetClosing
 from chaincode.model.committee import CommitteeDecision
-from chaincode.model.effect import FundAccount, ReplaceAccount, ReplaceCompany, SeatCommittee
+from chaincode.model.effect import FundAccount
 from chaincode.model.payment import PaymentPhase
 from chaincode.model.statement import Assignment
 from chaincode.model.succession import HANDOVER_MS, Handover, Side
@@ -32,46 +32,20 @@ from tests.support.funds import (
     sha,
     treasury,
 )
-from tests.support.offices import OWNERS, events, refused, settled_town
+from tests.support.offices import (
+    NEW_ACCOUNT,
+    NEW_MEMBERS,
+    account,
+    committee,
+    company,
+    events,
+    refused,
+    resolve,
+    settled_town,
+    succeed,
+)
 
-NEW_ACCOUNT = sha("new account")
-NEW_MEMBERS = tuple(OWNERS.values())
 NOTICE = {"company_id": "new", "notice_sha256": sha("notice")}
-
-
-def resolve(town: Treasury, effect: Any, **fields: Any) -> str:
-    """Bring an effect about by a resolution; its id."""
-    decision_id = town.next_id("resolution")
-    town.run(
-        "record_resolution",
-        resolution_id=decision_id,
-        resolution_sha256=sha(decision_id),
-        effect=effect,
-        **fields,
-    )
-    return decision_id
-
-
-def company(town: Treasury, company_id: str = "new", **fields: Any) -> ReplaceCompany:
-    return ReplaceCompany(
-        company_id=company_id, contract_sha256=sha("contract"), from_at=town.now_ms, **fields
-    )
-
-
-def account(town: Treasury, account_sha256: str = NEW_ACCOUNT) -> ReplaceAccount:
-    return ReplaceAccount(fund_id=MAINTENANCE, account_sha256=account_sha256, from_at=town.now_ms)
-
-
-def committee(town: Treasury) -> tuple[SeatCommittee, Elected]:
-    term = SeatCommittee(term_from_at=town.now_ms, term_until_at=town.now_ms + YEAR_MS)
-    return term, Elected(members=NEW_MEMBERS, seat_count=5)
-
-
-def succeed(town: Treasury, office: str) -> str:
-    if office == "committee":
-        effect, elected = committee(town)
-        return resolve(town, effect, elected=elected)
-    return resolve(town, company(town) if office == "company" else account(town))
 
 
 def members_of(office: str) -> tuple[str, ...]:

@@ -8,11 +8,25 @@ import pytest
 from chaincode import keys
 from chaincode.errors import Refusal
 from chaincode.model.base import Org
+from chaincode.model.budget import Elected
+from chaincode.model.effect import ReplaceAccount, ReplaceCompany, SeatCommittee
 from chaincode.model.freeze import FreezeOrder, FreezeReason, Frozen
 from chaincode.model.roll import OwnerUnit
-from tests.support.funds import AREAS, COMMUNITY, DAY_MS, Treasury, sha, treasury
+from tests.support.funds import (
+    AREAS,
+    COMMUNITY,
+    DAY_MS,
+    MAINTENANCE,
+    YEAR_MS,
+    Treasury,
+    sha,
+    treasury,
+)
 
+NEW_ACCOUNT = sha("new account")
 OWNERS = {unit_id: f"owner-{unit_id}" for unit_id in AREAS}
+NEW_MEMBERS = tuple(OWNERS.values())
+"""Members of the committee that a succession seats."""
 
 
 def settled_town(*modules: str) -> Treasury:
@@ -47,3 +61,40 @@ def freeze_order(town: Treasury, frozen: str, subject_id: str, **fields: Any) ->
         **fields,
     }
     return FreezeOrder(frozen=Frozen(frozen), subject_id=subject_id, **given)
+
+
+def resolve(town: Treasury, effect: Any, **fields: Any) -> str:
+    """Bring an effect about by a resolution; its id."""
+    decision_id = town.next_id("resolution")
+    town.run(
+        "record_resolution",
+        resolution_id=decision_id,
+        resolution_sha256=sha(decision_id),
+        effect=effect,
+        **fields,
+    )
+    return decision_id
+
+
+def company(town: Treasury, company_id: str = "new", **fields: Any) -> ReplaceCompany:
+    return ReplaceCompany(
+        company_id=company_id, contract_sha256=sha("contract"), from_at=town.now_ms, **fields
+    )
+
+
+def account(town: Treasury, account_sha256: str = NEW_ACCOUNT) -> ReplaceAccount:
+    """The maintenance fund in another account, from now on."""
+    return ReplaceAccount(fund_id=MAINTENANCE, account_sha256=account_sha256, from_at=town.now_ms)
+
+
+def committee(town: Treasury) -> tuple[SeatCommittee, Elected]:
+    term = SeatCommittee(term_from_at=town.now_ms, term_until_at=town.now_ms + YEAR_MS)
+    return term, Elected(members=NEW_MEMBERS, seat_count=5)
+
+
+def succeed(town: Treasury, office: str) -> str:
+    """Replace an office by a resolution; the hand-over's id."""
+    if office == "committee":
+        effect, elected = committee(town)
+        return resolve(town, effect, elected=elected)
+    return resolve(town, company(town) if office == "company" else account(town))
