@@ -18,8 +18,13 @@ from chaincode.errors import BadInput, Refusal
 from chaincode.model.base import Record
 from chaincode.world import Ledger, World
 
-SKEW_MS_MAX = 120_000
-"""How far a transaction's time may be from the endorser's own clock."""
+AHEAD_MS_MAX = 10_000
+"""How far a transaction's time may run ahead of the endorser's own clock.
+
+Time only ever ends things, so a client that runs ahead closes a vote early, by this at most.
+"""
+BEHIND_MS_MAX = 120_000
+"""How far it may lie behind, for what waited to be endorsed; a close that came first still wins."""
 REQUEST_BYTES_MAX = 8 * 1024 * 1024
 """One request: a roll of 20,000 units fits."""
 OK = 200
@@ -110,9 +115,9 @@ class CommonholdContract:
         return answers
 
     def _require_clock(self, timestamp_ms: int) -> None:
-        skew_ms = abs(timestamp_ms - self._clock_ms())
-        if skew_ms > SKEW_MS_MAX:
-            raise BadInput("time/skewed", skew_ms_max=SKEW_MS_MAX)
+        ahead_ms = timestamp_ms - self._clock_ms()
+        if not -BEHIND_MS_MAX <= ahead_ms <= AHEAD_MS_MAX:
+            raise BadInput("time/skewed", ahead_ms_max=AHEAD_MS_MAX, behind_ms_max=BEHIND_MS_MAX)
 
 
 def _call(row: Access, invocation: Invocation) -> Call:

@@ -13,7 +13,7 @@ class Call(Record):
     tx_id: str
     channel: str
     now_ms: TimeMs
-    """The transaction's time: the client's clock, within 120 s of each endorser's."""
+    """The transaction's time: the client's clock, at most 10 s ahead of each endorser's."""
 
 
 class Actor(Record):
