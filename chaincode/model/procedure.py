@@ -96,7 +96,7 @@ class Host(StrEnum):
 
 
 class ProxyTerms(Record):
-    """Voting by written grant.
+    """Voting by written grant. Who holds one cannot hand it on: re-delegation does not exist.
 
     One proxy may hold at most `cap_count` units (0 is no cap); in a community of more than
     `cap_count_lots_max` lots (if not 0) at most `cap_percent` of the lots instead.
@@ -108,7 +108,6 @@ class ProxyTerms(Record):
     cap_percent: Count = 0
     split_mandate: bool = False
     owner_overrides: bool = True
-    redelegation: bool = False
     expiry_ms_max: TimeMs = 0
 
 
