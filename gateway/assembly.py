@@ -3,14 +3,17 @@
 from typing import Final
 
 from gateway import clock
-from gateway.api import acts, documents, ledger, people, voting
+from gateway.api import acts, documents, ledger, money, people, public, voting
 from gateway.identity import certifyroutes, loginroutes
 from gateway.parts import Part
 
 PARTS: Final[tuple[Part, ...]] = (
     documents.PART,
     acts.PART,
-    Part(name="resources", routes=(*ledger.ROUTES, *people.ROUTES, *voting.ROUTES)),
+    Part(
+        name="resources",
+        routes=(*ledger.ROUTES, *people.ROUTES, *voting.ROUTES, *money.ROUTES, *public.ROUTES),
+    ),
     clock.PART,
     loginroutes.PART,
     certifyroutes.PART,

@@ -7,26 +7,22 @@ anew. Times are the transaction's own, which every endorser compares with its cl
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
 from random import SystemRandom
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 from aiohttp import web
 
 from chaincode.errors import NotFound, Refusal
-from chaincode.model.motion import Motion, Phase
 from gateway.appkeys import CLOCK_MS, LEDGER, METRICS, SETTINGS
+from gateway.due import SOURCES, Source, Step
 from gateway.errors import LedgerError
-from gateway.ledger import Ledger, ask
+from gateway.ledger import Ledger
 from gateway.metrics import Metrics
 from gateway.parts import Part
 from gateway.settings import Seconds, Section
 
 COMMUNITIES_AT_ONCE_MAX: Final = 4
-PAGE_LENGTH: Final = 100
-PAGES_MAX: Final = 100
 REFUSED_FIRST_S: Final = 30.0
 REFUSED_CAP_S: Final = 600.0
 """A step that was refused (paper still to be resolved, a trustee's key missing) rests so long."""
@@ -42,73 +38,6 @@ class ClockSection(Section, frozen=True):
     name = "clock"
     enabled: bool = True
     every_s: Seconds = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A due transaction: its function and its fields."""
-
-    function: str
-    fields: tuple[tuple[str, Any], ...]
-
-
-Source = Callable[[Ledger, str, int], Awaitable[Sequence[Step]]]
-"""The steps that are due in a community at a time (UTC ms)."""
-
-
-class _MotionView(msgspec.Struct, frozen=True):
-    """What the clock needs of the query `motions`."""
-
-    motion: Motion
-    phase: Phase
-    is_carried: bool
-
-
-class _MotionList(msgspec.Struct, frozen=True):
-    motions: tuple[_MotionView, ...]
-
-
-async def due_motions(ledger: Ledger, community: str, now_ms: int) -> Sequence[Step]:
-    """What is due of the community's motions; nothing where it does not vote."""
-    steps = []
-    after = ""
-    for _ in range(PAGES_MAX):
-        page = (
-            await ask(ledger, community, "motions", _MotionList, after=after, limit=PAGE_LENGTH)
-        ).motions
-        for view in page:
-            function = due_step(view.motion, view.phase, view.is_carried, now_ms)
-            if function is not None:
-                steps.append(Step(function, (("motion_id", view.motion.motion_id),)))
-        if len(page) < PAGE_LENGTH:
-            break
-        after = page[-1].motion.motion_id
-    return steps
-
-
-def due_step(motion: Motion, phase: Phase, is_carried: bool, now_ms: int) -> str | None:
-    """The transaction that is due for a motion, if there is one."""
-    match phase:
-        case Phase.NOTICE:
-            publication = motion.publication
-            begins = publication is not None and now_ms >= publication.opens_at
-            return "pin_roll" if begins and motion.roll is None else None
-        case Phase.ENDED:
-            return "close_motion"
-        case Phase.CLOSED:
-            return "count_motion"
-        case Phase.PRELIMINARY:
-            assert motion.counted is not None, motion.motion_id
-            is_over = now_ms >= motion.counted.objections_until_at
-            return "finalise_motion" if is_over else None
-        case Phase.FINAL:
-            is_due = is_carried and motion.content.effect is not None and motion.applied is None
-            return "apply_effect" if is_due else None
-        case _:
-            return None
-
-
-SOURCES: Final[tuple[Source, ...]] = (due_motions,)
 
 
 class Clock:

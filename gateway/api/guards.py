@@ -27,6 +27,12 @@ async def own_unit(request: web.Request) -> None:
         raise Problem(403, "gateway/not-for-you")
 
 
+async def own_unit_or_office(request: web.Request) -> None:
+    """Owners ask about their own units alone; offices about any."""
+    if request[READER].who in OWNERS:
+        await own_unit(request)
+
+
 async def units_of(request: web.Request, reader: Reader) -> set[str]:
     """The ids of the units that the reader owns now."""
     owned = await ask(

@@ -8,7 +8,7 @@ from aiohttp import web
 from chaincode.access import BY_NAME, Kind
 from chaincode.model.base import Org
 from gateway.access import MATRIX, STAFF_OF, Reader, Who, may, speaks_for
-from gateway.api import acts, documents, ledger, people, voting
+from gateway.api import acts, documents, ledger, money, people, public, voting
 from gateway.app import make_app
 from gateway.assembly import PARTS
 from gateway.parts import Part
@@ -24,6 +24,8 @@ OWN = [
     *ledger.ROUTES,
     *people.ROUTES,
     *voting.ROUTES,
+    *money.ROUTES,
+    *public.ROUTES,
 ]
 NO_CALLS = {"read_openapi", "read_documentation", "read_problem", "communities", "transaction"}
 """Endpoints of the gateway's own, which no call of the chaincode stands behind."""
@@ -36,6 +38,7 @@ PATH = {
     "roll_id": "0" * 64,
     "nonce": "0" * 32,
     "term": "1",
+    "account_sha256": "0" * 64,
     "noun": "motion",
     "condition": "unknown",
 }

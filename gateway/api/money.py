@@ -1,0 +1,416 @@
+"""Funds, budgets, payments and the bank's statements."""
+
+from typing import Final
+
+from chaincode.model.base import Count, Fen, Id, Org, Sha256, TimeMs
+from chaincode.model.budget import (
+    Budget,
+    DelegatedBudget,
+    Delegation,
+    DelegationUse,
+    Elected,
+    EmergencyBudget,
+    Hold,
+    Resolution,
+)
+from chaincode.model.committee import CommitteeDecision
+from chaincode.model.effect import BasisPoints, Effect
+from chaincode.model.fund import (
+    BankAccount,
+    Book,
+    EmergencyTerms,
+    Entry,
+    Fund,
+    FundKind,
+    Payee,
+    SignedFen,
+)
+from chaincode.model.payment import (
+    BankException,
+    ExceptionDecision,
+    Payment,
+    PaymentPhase,
+    ReportContent,
+)
+from chaincode.model.statement import (
+    ActiveIncomeRule,
+    BankLine,
+    IncomeRule,
+    LineCorrection,
+    LineDecision,
+    Statement,
+    StatementContent,
+)
+from chaincode.model.unitaccount import UnitAccount
+from gateway.api.guards import own_unit_or_office
+from gateway.api.rows import LIMIT, PAGE, body, many, query, statement, view
+from gateway.routes import Parameter, Route
+
+STATEMENT_BYTES_MAX: Final = 2 * 1024 * 1024
+"""Two thousand lines fit."""
+OPENING_BYTES_MAX: Final = 4 * 1024 * 1024
+"""The opening balances of 20,000 units fit."""
+
+_REGULATOR = (Org.REGULATOR,)
+_BANK = (Org.BANK,)
+_COMPANY = (Org.PROPERTY,)
+_CONVENERS = (Org.COMMITTEE, Org.REGULATOR)
+_FUND = "/funds/{fund_id}"
+_PAYMENT = "/payments/{payment_id}"
+_ACCOUNT = "/accounts/{account_sha256}"
+_HASH = {"account_sha256": Sha256}
+
+UnitOpening = body("UnitOpening", unit_id=Id, balance_fen=SignedFen, first_deposit_fen=(Fen, 0))
+Funds = view("Funds", funds=tuple[Fund, ...])
+FundOverview = view(
+    "FundOverview",
+    fund=Fund,
+    account=BankAccount,
+    book=Book,
+    company_rate_bp=BasisPoints,
+    spent_fen=SignedFen,
+    unbooked_fen=SignedFen,
+    waiting_count=Count,
+    awaiting_ratification_count=Count,
+    needs_refill=bool,
+)
+EntryPage = view("EntryPage", entries=tuple[Entry, ...], next_after=str | None)
+PostingView = view(
+    "PostingView",
+    entry_id=str,
+    fen=SignedFen,
+    balance_fen=SignedFen,
+    tx_id=str,
+    at=TimeMs,
+)
+UnitAccountView = view("UnitAccountView", account=UnitAccount, postings=many(PostingView))
+BudgetView = view(
+    "BudgetView",
+    budget=Budget,
+    holds=tuple[Hold, ...],
+    held_fen=Fen,
+    settled_fen=Fen,
+    remaining_fen=SignedFen,
+    is_unratified=bool,
+    may_hold=bool,
+)
+BudgetList = view("BudgetList", budgets=tuple[Budget, ...])
+DelegationView = view(
+    "DelegationView",
+    delegation=Delegation,
+    uses=tuple[DelegationUse, ...],
+    left_fen=Fen,
+    is_running=bool,
+)
+PaymentView = view(
+    "PaymentView",
+    payment=Payment,
+    phase=PaymentPhase,
+    hold=Hold | None,
+    approval=CommitteeDecision | None,
+    content_sha256=Sha256,
+)
+PaymentRow = view("PaymentRow", payment=Payment, phase=PaymentPhase)
+PaymentList = view("PaymentList", payments=many(PaymentRow))
+ExceptionList = view("ExceptionList", exceptions=tuple[BankException, ...])
+StatementView = view("StatementView", statement=Statement, lines=tuple[BankLine, ...])
+StatementList = view("StatementList", statements=tuple[Statement, ...])
+LineList = view("LineList", lines=tuple[BankLine, ...])
+IncomeRuleList = view("IncomeRuleList", rules=tuple[ActiveIncomeRule, ...])
+
+FUNDS: Final[tuple[Route, ...]] = (
+    query("funds", "/funds", "The funds of the community.", "funds", Funds),
+    query("fund_overview", _FUND, "A fund and what stands where.", "funds", FundOverview),
+    statement(
+        "open_fund",
+        _FUND,
+        "Opens a fund with its bank account and what is on it.",
+        "funds",
+        Fund,
+        method="PUT",
+        orgs=_REGULATOR,
+        body_bytes_max=OPENING_BYTES_MAX,
+        kind=FundKind,
+        account_sha256=Sha256,
+        opening_fen=Fen,
+        resolution_id=Id,
+        resolution_sha256=Sha256,
+        emergency=EmergencyTerms,
+        approvals_required=(Count, 0),
+        company_rate_bp=(BasisPoints, 0),
+        first_deposit_fen=(Fen, 0),
+        units=(many(UnitOpening), ()),
+    ),
+    statement(
+        "set_emergency_terms",
+        f"{_FUND}/emergency-terms",
+        "States the local rule for emergencies.",
+        "funds",
+        Fund,
+        method="PUT",
+        orgs=_REGULATOR,
+        emergency=EmergencyTerms,
+        resolution_sha256=Sha256,
+    ),
+    statement(
+        "sync_unit_accounts",
+        f"{_FUND}/unit-accounts",
+        "Gives units that came on the register their accounts.",
+        "funds",
+        Funds,
+        orgs=_REGULATOR,
+    ),
+    query(
+        "fund_entries",
+        f"{_FUND}/entries",
+        "The entries of a fund's book.",
+        "funds",
+        EntryPage,
+        parameters=PAGE,
+    ),
+    query(
+        "unit_account",
+        f"{_FUND}/units/{{unit_id}}",
+        "A unit's part of a fund, with every posting.",
+        "funds",
+        UnitAccountView,
+        guard=own_unit_or_office,
+    ),
+    query("payee", "/payees/{payee_id}", "Who may be paid.", "funds", Payee),
+    statement(
+        "register_payee",
+        "/payees/{payee_id}",
+        "Names who may be paid.",
+        "funds",
+        Payee,
+        method="PUT",
+        orgs=_COMPANY,
+        payee_class=Id,
+        payee_sha256=Sha256,
+    ),
+    statement(
+        "confirm_payee",
+        "/payees/{payee_id}/confirmation",
+        "Says that the payee's account exists in this name.",
+        "funds",
+        Payee,
+        orgs=_BANK,
+        payee_sha256=Sha256,
+    ),
+)
+
+BUDGETS: Final[tuple[Route, ...]] = (
+    query(
+        "budget",
+        "/budgets/{budget_id}",
+        "A budget and what is held and spent of it.",
+        "budgets",
+        BudgetView,
+    ),
+    query("fund_budgets", f"{_FUND}/budgets", "A fund's budgets.", "budgets", BudgetList),
+    query(
+        "unratified_budgets",
+        f"{_FUND}/unratified-budgets",
+        "Emergency budgets that owners have not ratified.",
+        "budgets",
+        BudgetList,
+    ),
+    query(
+        "delegation",
+        f"{_FUND}/delegations/{{delegation_id}}",
+        "What owners let the committee decide, and what it used.",
+        "budgets",
+        DelegationView,
+    ),
+    statement(
+        "open_delegated_budget",
+        "/delegated-budgets",
+        "Opens what the committee decided within its limit.",
+        "budgets",
+        Budget,
+        orgs=_CONVENERS,
+        budget=DelegatedBudget,
+        decision_id=Id,
+    ),
+    statement(
+        "open_emergency_budget",
+        "/emergency-budgets",
+        "Opens what the committee decided in an emergency.",
+        "budgets",
+        Budget,
+        orgs=_CONVENERS,
+        budget=EmergencyBudget,
+        decision_id=Id,
+    ),
+    statement(
+        "record_resolution",
+        "/resolutions/{resolution_id}",
+        "Records a signed resolution made elsewhere.",
+        "budgets",
+        Resolution,
+        method="PUT",
+        orgs=_REGULATOR,
+        resolution_sha256=Sha256,
+        effect=Effect,
+        elected=(Elected | None, None),
+    ),
+    statement(
+        "close_budget",
+        "/budgets/{budget_id}/close",
+        "Closes a budget that is over, or that the committee decided to close.",
+        "budgets",
+        Budget,
+        decision_id=(Id | None, None),
+    ),
+)
+
+PAYMENTS: Final[tuple[Route, ...]] = (
+    query("payment", _PAYMENT, "A payment and where it stands.", "payments", PaymentView),
+    query(
+        "payments",
+        f"{_FUND}/payments",
+        "A fund's payments, or one budget's.",
+        "payments",
+        PaymentList,
+        parameters=(Parameter(name="budget_id", kind=Id, says="Only this budget's."),),
+    ),
+    statement(
+        "order_payment",
+        f"{_PAYMENT}/order",
+        "Says that the bank was given the order.",
+        "payments",
+        Payment,
+        orgs=_BANK,
+        order_id=Id,
+    ),
+    statement(
+        "report_payment",
+        "/payment-reports",
+        "Says what the bank said of a payment.",
+        "payments",
+        Payment,
+        orgs=_BANK,
+        report=ReportContent,
+    ),
+    statement(
+        "expire_payment",
+        f"{_PAYMENT}/expiry",
+        "Releases a hold that is over.",
+        "payments",
+        Payment,
+    ),
+    query(
+        "bank_exceptions",
+        "/bank-exceptions",
+        "The bank's answers that do not fit.",
+        "payments",
+        ExceptionList,
+        parameters=(Parameter(name="with_resolved", kind=bool, says="Also those resolved."),),
+    ),
+    statement(
+        "resolve_exception",
+        "/bank-exceptions/resolutions",
+        "Says what the committee found of an exception.",
+        "payments",
+        BankException,
+        orgs=_CONVENERS,
+        decision=ExceptionDecision,
+        decision_id=Id,
+    ),
+)
+
+STATEMENTS: Final[tuple[Route, ...]] = (
+    query(
+        "statements",
+        f"{_ACCOUNT}/statements",
+        "The statements of an account.",
+        "statements",
+        StatementList,
+        path_kinds=_HASH,
+        parameters=(
+            Parameter(name="after", kind=int, says="Begin behind this sequence number."),
+            LIMIT,
+        ),
+    ),
+    query(
+        "statement",
+        f"{_ACCOUNT}/statements/{{statement_id}}",
+        "One statement with its lines.",
+        "statements",
+        StatementView,
+        path_kinds=_HASH,
+    ),
+    query(
+        "bank_line",
+        f"{_ACCOUNT}/lines/{{line_id}}",
+        "One line and what it turned out to be.",
+        "statements",
+        BankLine,
+        path_kinds=_HASH,
+    ),
+    query(
+        "waiting_lines",
+        f"{_FUND}/waiting-lines",
+        "Lines that nobody has explained yet.",
+        "statements",
+        LineList,
+    ),
+    query(
+        "income_rules",
+        f"{_FUND}/income-rules",
+        "Which incoming lines are income.",
+        "statements",
+        IncomeRuleList,
+    ),
+    statement(
+        "record_statement",
+        "/statements",
+        "Takes in a statement of the bank, whole.",
+        "statements",
+        Statement,
+        orgs=_BANK,
+        body_bytes_max=STATEMENT_BYTES_MAX,
+        statement=StatementContent,
+    ),
+    statement(
+        "set_income_rule",
+        "/income-rules",
+        "States which incoming lines are income.",
+        "statements",
+        ActiveIncomeRule,
+        orgs=_CONVENERS,
+        rule=IncomeRule,
+        decision_id=Id,
+    ),
+    statement(
+        "end_income_rule",
+        f"{_FUND}/income-rules/{{rule_id}}/end",
+        "Ends an income rule.",
+        "statements",
+        ActiveIncomeRule,
+        orgs=_CONVENERS,
+        decision_id=Id,
+    ),
+    statement(
+        "resolve_line",
+        "/line-decisions",
+        "Says what the committee decided a line to be.",
+        "statements",
+        BankLine,
+        orgs=_CONVENERS,
+        decision=LineDecision,
+        decision_id=Id,
+    ),
+    statement(
+        "correct_line",
+        "/line-corrections",
+        "Undoes what a line was said to be.",
+        "statements",
+        BankLine,
+        orgs=_CONVENERS,
+        correction=LineCorrection,
+        decision_id=Id,
+    ),
+)
+
+ROUTES: Final = (*FUNDS, *BUDGETS, *PAYMENTS, *STATEMENTS)

@@ -1,0 +1,142 @@
+"""What is due in a community now: one function per kind, each asking the ledger itself.
+
+The ledger decides again when the step is stated; a step that was no longer due is refused there.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from chaincode.model.budget import Budget
+from chaincode.model.fund import Fund
+from chaincode.model.motion import Motion, Phase
+from chaincode.model.payment import Payment, PaymentPhase
+from chaincode.model.publication import DueReport
+from gateway.ledger import Ledger, ask
+
+PAGE_LENGTH: Final = 100
+PAGES_MAX: Final = 100
+_EXPIRING: Final = frozenset(
+    {
+        PaymentPhase.REQUESTED,
+        PaymentPhase.HELD,
+        PaymentPhase.ORDERED,
+        PaymentPhase.ACCEPTED,
+    }
+)
+"""Where a payment waits for somebody, and not for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A due transaction: its function and its fields."""
+
+    function: str
+    fields: tuple[tuple[str, Any], ...]
+
+
+Source = Callable[[Ledger, str, int], Awaitable[Sequence[Step]]]
+"""The steps that are due in a community at a time (UTC ms)."""
+
+
+class _MotionView(msgspec.Struct, frozen=True):
+    """What the clock needs of the query `motions`."""
+
+    motion: Motion
+    phase: Phase
+    is_carried: bool
+
+
+class _MotionList(msgspec.Struct, frozen=True):
+    motions: tuple[_MotionView, ...]
+
+
+async def due_motions(ledger: Ledger, community: str, now_ms: int) -> Sequence[Step]:
+    """What is due of the community's motions; nothing where it does not vote."""
+    steps = []
+    after = ""
+    for _ in range(PAGES_MAX):
+        page = (
+            await ask(ledger, community, "motions", _MotionList, after=after, limit=PAGE_LENGTH)
+        ).motions
+        for view in page:
+            function = due_step(view.motion, view.phase, view.is_carried, now_ms)
+            if function is not None:
+                steps.append(Step(function, (("motion_id", view.motion.motion_id),)))
+        if len(page) < PAGE_LENGTH:
+            break
+        after = page[-1].motion.motion_id
+    return steps
+
+
+def due_step(motion: Motion, phase: Phase, is_carried: bool, now_ms: int) -> str | None:
+    """The transaction that is due for a motion, if there is one."""
+    match phase:
+        case Phase.NOTICE:
+            publication = motion.publication
+            begins = publication is not None and now_ms >= publication.opens_at
+            return "pin_roll" if begins and motion.roll is None else None
+        case Phase.ENDED:
+            return "close_motion"
+        case Phase.CLOSED:
+            return "count_motion"
+        case Phase.PRELIMINARY:
+            assert motion.counted is not None, motion.motion_id
+            is_over = now_ms >= motion.counted.objections_until_at
+            return "finalise_motion" if is_over else None
+        case Phase.FINAL:
+            is_due = is_carried and motion.content.effect is not None and motion.applied is None
+            return "apply_effect" if is_due else None
+        case _:
+            return None
+
+
+class _Funds(msgspec.Struct, frozen=True):
+    funds: tuple[Fund, ...]
+
+
+class _PaymentRow(msgspec.Struct, frozen=True):
+    payment: Payment
+    phase: PaymentPhase
+
+
+class _PaymentList(msgspec.Struct, frozen=True):
+    payments: tuple[_PaymentRow, ...]
+
+
+class _BudgetList(msgspec.Struct, frozen=True):
+    budgets: tuple[Budget, ...]
+
+
+class _DueReports(msgspec.Struct, frozen=True):
+    reports: tuple[DueReport, ...]
+
+
+async def due_money(ledger: Ledger, community: str, now_ms: int) -> Sequence[Step]:
+    """Payments and budgets whose time is over, in all funds."""
+    steps = []
+    for fund in (await ask(ledger, community, "funds", _Funds)).funds:
+        place = {"fund_id": fund.fund_id}
+        payments = await ask(ledger, community, "payments", _PaymentList, **place)
+        for row in payments.payments:
+            if row.phase in _EXPIRING and now_ms >= row.payment.expires_at:
+                steps.append(Step("expire_payment", (("payment_id", row.payment.payment_id),)))
+        budgets = await ask(ledger, community, "fund_budgets", _BudgetList, **place)
+        for budget in budgets.budgets:
+            if budget.closed_at is None and now_ms >= budget.valid_until_at:
+                steps.append(Step("close_budget", (("budget_id", budget.budget_id),)))
+    return steps
+
+
+async def due_reports(ledger: Ledger, community: str, _now_ms: int) -> Sequence[Step]:
+    """Reports of funds that could be published."""
+    found = await ask(ledger, community, "due_reports", _DueReports)
+    return [
+        Step("publish_report", (("fund_id", due.fund_id), ("period", due.period.name)))
+        for due in found.reports
+    ]
+
+
+SOURCES: Final[tuple[Source, ...]] = (due_motions, due_money, due_reports)
