@@ -62,12 +62,13 @@ async def report_payment(world: World, call: Call, request: ReportPayment) -> Pa
     fit = judged if isinstance(judged, Fit) else Fit.EXCEPTION
     world.save(key, BankReport(content=report, fit=fit, at=call.now_ms, tx_id=call.tx_id))
     if not isinstance(judged, Fit):
-        await settlements.raise_exception(
+        settlements.raise_exception(
             world,
             call,
             payment,
             judged,
             source=report.report_id,
+            account_sha256=None,
             fen=report.amount_fen,
             message_sha256=report.message_sha256,
         )
@@ -83,7 +84,7 @@ async def resolve_exception(world: World, call: Call, request: ResolveException)
     The same request again gets the same record. Refused if there is no such exception or decision
     (404 ``exception/unknown``, ``committee-decision/unknown``), it was resolved otherwise (409
     ``exception/resolved``), the decision is on something else (409
-    ``committee-decision/other-content``) or not carried (422
+    ``committee-decision/other-content``, ``/other-term``) or not carried (422
     ``committee-decision/not-carried``).
     """
     asked = request.decision
@@ -140,11 +141,13 @@ def resolve(
 
 
 async def resolve_by_line(
-    world: World, call: Call, line_id: str, resolution: ExceptionResolution, decision_id: str
+    world: World, call: Call, line: BankLine, resolution: ExceptionResolution, decision_id: str
 ) -> None:
     """Resolve the open exceptions that a statement line raised, now that the line is explained."""
+    place = (line.account_sha256, line.line.line_id)
     for _, exception in await _exceptions(world):
-        if exception.source == line_id and exception.resolution is None:
+        raised_by_line = (exception.account_sha256, exception.source) == place
+        if raised_by_line and exception.resolution is None:
             resolve(world, call, exception, resolution, decision_id)
 
 
@@ -172,20 +175,19 @@ async def _apply(world: World, call: Call, payment: Payment, report: ReportConte
 async def _after(world: World, call: Call, payment: Payment, report: ReportContent) -> Payment:
     """The payment with what the report brought; its money is moved."""
     fen = report.amount_fen
-    match report.status:
-        case ReportStatus.ACCEPTED:
-            return rule.accept(payment, call.now_ms)
-        case ReportStatus.REJECTED:
-            await settlements.release(world, call, payment)
-            return rule.reject(payment, report.reason, call.now_ms)
-        case ReportStatus.SETTLED:
-            await settlements.settle(world, call, payment, fen, BookAccount.BANK)
-            _announce(world, call, payment, report, -fen)
-            return rule.settle(payment, fen, report.entry_ref, call.now_ms)
-        case ReportStatus.RETURNED:
-            await settlements.take_back(world, call, payment, fen)
-            _announce(world, call, payment, report, fen)
-            return rule.return_part(payment, fen)
+    if report.status is ReportStatus.ACCEPTED:
+        return rule.accept(payment, call.now_ms)
+    if report.status is ReportStatus.REJECTED:
+        await settlements.release(world, call, payment)
+        return rule.reject(payment, report.reason, call.now_ms)
+    if report.status is ReportStatus.SETTLED:
+        await settlements.settle(world, call, payment, fen, BookAccount.BANK)
+        _announce(world, call, payment, report, -fen)
+        return rule.settle(payment, fen, report.entry_ref, call.now_ms)
+    assert report.status is ReportStatus.RETURNED, report.report_id
+    await settlements.take_back(world, call, payment, fen)
+    _announce(world, call, payment, report, fen)
+    return rule.return_part(payment, fen)
 
 
 def _with_entry_ref(world: World, payment: Payment, report: ReportContent) -> Payment:

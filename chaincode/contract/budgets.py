@@ -56,8 +56,9 @@ async def open_delegated_budget(world: World, call: Call, request: OpenDelegated
       ``delegation/unknown``, ``committee-decision/unknown``), or a unit has no account
       (``fund/unit-without-account``);
     * 409: the id stands for another budget or a motion (``budget/exists``), the decision is on
-      something else (``committee-decision/other-content``), the delegation is for another fund
-      (``delegation/other-fund``) or does not run (``delegation/not-running``);
+      something else (``committee-decision/other-content``) or an earlier committee's
+      (``committee-decision/other-term``), the delegation does not run
+      (``delegation/not-running``);
     * 422: the decision is not carried (``committee-decision/not-carried``), the limit for one
       (``delegation/amount``), the number (``delegation/count``) or the total
       (``delegation/total``) is passed, the day is over (``budget/over``) or the fund does not
@@ -95,7 +96,7 @@ async def open_emergency_budget(world: World, call: Call, request: OpenEmergency
     * 404: there is no such fund or decision (``fund/unknown``, ``committee-decision/unknown``), or
       a unit has no account (``fund/unit-without-account``);
     * 409: the id stands for another budget or a motion (``budget/exists``), or the decision is on
-      something else (``committee-decision/other-content``);
+      something else (``committee-decision/other-content``, ``/other-term``);
     * 422: the decision is not carried (``committee-decision/not-carried``), owners have let an
       earlier emergency's time run out (``emergency/earlier-not-ratified``), the cap is passed
       (``emergency/cap``), the day is over (``budget/over``) or the fund does not cover it
@@ -131,8 +132,8 @@ async def close_budget(world: World, call: Call, request: CloseBudget) -> Budget
     Anyone's gateway closes one that is over, the committee's decision one before; doing it twice
     is harmless. Refused if there is no such budget or decision (404 ``budget/unknown``,
     ``committee-decision/unknown``), the decision is on something else (409
-    ``committee-decision/other-content``), the budget's day is not over and no decision is given
-    (409 ``budget/not-due``), or it is not carried (422 ``committee-decision/not-carried``).
+    ``committee-decision/other-content``, ``/other-term``), the budget's day is not over and no
+    decision is given (409 ``budget/not-due``), or it is not carried (422 ``committee-decision/not-carried``).
     """
     budget = await load_budget(world, request.budget_id)
     if budget.closed_at is not None:

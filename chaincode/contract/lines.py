@@ -25,6 +25,7 @@ from chaincode.contract.statements import (
     income_rules_of,
     load_line,
     save_line,
+    unlist_line,
     wait_for_clerk,
 )
 from chaincode.errors import Conflict, RuleForbids
@@ -62,7 +63,7 @@ async def set_income_rule(world: World, call: Call, request: SetIncomeRule) -> A
     * 400: the rule has not exactly one criterion (``income-rule/contradicts``);
     * 404: there is no such fund or decision (``fund/unknown``, ``committee-decision/unknown``);
     * 409: the id is another rule's (``income-rule/exists``) or the decision is on something else
-      (``committee-decision/other-content``);
+      (``committee-decision/other-content``, ``/other-term``);
     * 422: the decision is not carried (``committee-decision/not-carried``), or it names units in a
       fund that has no sub-accounts (``fund/no-unit-accounts``).
     """
@@ -89,7 +90,7 @@ async def end_income_rule(world: World, call: Call, request: EndIncomeRule) -> A
 
     Refused if there is no such rule or decision (404 ``income-rule/unknown``,
     ``committee-decision/unknown``), the decision is on something else (409
-    ``committee-decision/other-content``) or not carried (422
+    ``committee-decision/other-content``, ``/other-term``) or not carried (422
     ``committee-decision/not-carried``).
     """
     key = keys.income_rule(world.community, request.fund_id, request.rule_id)
@@ -170,8 +171,8 @@ async def resolve_line(world: World, call: Call, request: ResolveLine) -> BankLi
     * 400: the decision lacks its own field (``line/decision-contradicts``);
     * 404: there is no such line, payment or decision (``line/unknown``, ``payment/unknown``,
       ``committee-decision/unknown``);
-    * 409: the decision is on something else (``committee-decision/other-content``), the line was
-      explained otherwise (``line/not-waiting``) or put into suspense again since
+    * 409: the decision is on something else (``committee-decision/other-content``) or an earlier
+      committee's (``committee-decision/other-term``), the line was explained otherwise (``line/not-waiting``) or put into suspense again since
       (``line/changed-meanwhile``), is no debit (``line/not-a-debit``), the payment was never
       ordered (``line/payment-not-ordered``), has its debit already or another amount
       (``line/payment-booked``), is another fund's (``line/other-fund``), or the other line does
@@ -209,8 +210,8 @@ async def correct_line(world: World, call: Call, request: CorrectLine) -> BankLi
     The money is the owners', so k of n members decide, and nobody else (Civil Code Art. 281).
     Doing it twice is harmless. Refused if there is no such line, entry or decision (404
     ``line/unknown``, ``entry/unknown``, ``committee-decision/unknown``); the decision is on
-    something else (409 ``committee-decision/other-content``) or the line is no income and no
-    charge (409 ``line/not-correctable``); it is not carried (422
+    something else (409 ``committee-decision/other-content``, ``/other-term``) or the line is no
+    income and no charge (409 ``line/not-correctable``); it is not carried (422
     ``committee-decision/not-carried``) or the money is spent (422 ``book/overdrawn``).
     """
     asked = request.correction
@@ -272,15 +273,13 @@ async def _resolve(
     payment: Payment | None,
     other: BankLine | None,
 ) -> BankLine:
-    match asked.kind:
-        case LineKind.PAYMENT:
-            assert payment is not None, asked.line_id
-            return await _as_payment(world, call, line, payment)
-        case LineKind.CHARGE:
-            return await _as_charge(world, call, line)
-        case LineKind.OFFSET:
-            assert other is not None, asked.line_id
-            return await _as_offset(world, call, line, other)
+    if asked.kind is LineKind.CHARGE:
+        return await _as_charge(world, call, line)
+    if asked.kind is LineKind.PAYMENT:
+        assert payment is not None, asked.line_id
+        return await _as_payment(world, call, line, payment)
+    assert other is not None, asked.line_id
+    return await _as_offset(world, call, line, other)
 
 
 async def _as_payment(world: World, call: Call, line: BankLine, payment: Payment) -> BankLine:
@@ -360,6 +359,7 @@ def _explain(world: World, line: BankLine, fate: LineFate, entry: Entry | None) 
         entry_id=line.entry_id if entry is None else entry.entry_id,
     )
     save_line(world, explained)
+    unlist_line(world, explained)
     world.emit(
         LineExplained(
             community=world.community,
@@ -374,9 +374,7 @@ def _explain(world: World, line: BankLine, fate: LineFate, entry: Entry | None) 
 async def _resolve_exceptions(
     world: World, call: Call, line: BankLine, resolution: ExceptionResolution
 ) -> None:
-    await bankreports.resolve_by_line(
-        world, call, line.line.line_id, resolution, line.decided_by or ""
-    )
+    await bankreports.resolve_by_line(world, call, line, resolution, line.decided_by or "")
 
 
 HANDLERS: Final[Mapping[str, Handler]] = {

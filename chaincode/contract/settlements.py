@@ -114,27 +114,27 @@ def record_payment(world: World, payment: Payment) -> None:
     world.save(keys.payment(world.community, payment.payment_id), payment)
 
 
-async def raise_exception(
+def raise_exception(
     world: World,
     call: Call,
     payment: Payment,
     kind: ExceptionKind,
     *,
     source: str,
+    account_sha256: str | None,
     fen: int,
     message_sha256: str,
 ) -> None:
-    """List a bank's answer that does not fit; the same answer once."""
-    facts = f"{payment.payment_id}/{kind}/{source}"
+    """List a bank's answer that does not fit: the report ``source``, or the line of an account."""
+    facts = f"{payment.payment_id}/{kind}/{account_sha256}/{source}"
     exception_id = hashlib.sha256(facts.encode()).hexdigest()
     key = keys.bank_exception(world.community, exception_id)
-    if await world.find(key, BankException) is not None:
-        return
     exception = BankException(
         exception_id=exception_id,
         payment_id=payment.payment_id,
         kind=kind,
         source=source,
+        account_sha256=account_sha256,
         amount_fen=fen,
         message_sha256=message_sha256,
         raised_at=call.now_ms,

@@ -22,7 +22,7 @@ from chaincode.contract.statement_messages import (
 from chaincode.errors import Conflict
 from chaincode.model.base import changed
 from chaincode.model.fund import BankAccount, BookAccount, Cause, Fund, FundKind
-from chaincode.model.payment import ExceptionKind, Fit, Payment
+from chaincode.model.payment import Fit, Payment
 from chaincode.model.statement import (
     ActiveIncomeRule,
     BankLine,
@@ -135,16 +135,18 @@ async def load_line(world: World, account_sha256: str, line_id: str) -> BankLine
 
 
 def save_line(world: World, line: BankLine) -> None:
-    """Write a line; a waiting one is listed, any other is not."""
+    """Write a line; a waiting one is listed."""
     world.save(keys.bank_line(world.community, line.account_sha256, line.line.line_id), line)
-    key = keys.waiting_line(world.community, line.fund_id, line.account_sha256, line.line.line_id)
     if line.fate is LineFate.WAITING:
         waiting = WaitingLine(
             account_sha256=line.account_sha256, line_id=line.line.line_id, fen=line.suspense_fen
         )
-        world.save(key, waiting)
-    elif line.suspense_fen == 0:
-        world.delete(key)
+        world.save(_waiting_key(world, line), waiting)
+
+
+def unlist_line(world: World, line: BankLine) -> None:
+    """Take a line that has been explained off the list."""
+    world.delete(_waiting_key(world, line))
 
 
 async def income_rules_of(world: World, fund_id: str) -> list[ActiveIncomeRule]:
@@ -212,7 +214,16 @@ async def _match(
     held = await settlements.held_fen(world, payment)
     judged = reconcile.judge_line(line, payment, fresh.account_sha256, held, told)
     if not isinstance(judged, Fit):
-        await _raise(world, call, payment, judged, line, message_sha256)
+        settlements.raise_exception(
+            world,
+            call,
+            payment,
+            judged,
+            source=line.line_id,
+            account_sha256=fresh.account_sha256,
+            fen=abs(line.fen),
+            message_sha256=message_sha256,
+        )
         return None
     if line.fen < 0:
         return await _debit(world, call, fresh, payment, judged)
@@ -332,23 +343,8 @@ def _save_closing(world: World, account: BankAccount, content: StatementContent)
     world.save(keys.bank_account(world.community, account.account_sha256), after)
 
 
-async def _raise(
-    world: World,
-    call: Call,
-    payment: Payment,
-    kind: ExceptionKind,
-    line: StatementLine,
-    message_sha256: str,
-) -> None:
-    await settlements.raise_exception(
-        world,
-        call,
-        payment,
-        kind,
-        source=line.line_id,
-        fen=abs(line.fen),
-        message_sha256=message_sha256,
-    )
+def _waiting_key(world: World, line: BankLine) -> str:
+    return keys.waiting_line(world.community, line.fund_id, line.account_sha256, line.line.line_id)
 
 
 HANDLERS: Final[Mapping[str, Handler]] = {

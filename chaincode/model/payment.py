@@ -157,14 +157,16 @@ class ExceptionResolution(StrEnum):
 class BankException(Record):
     """A bank's answer that came too late or does not fit: listed until it is resolved.
 
-    It moves no money by itself. `source` is the report or statement line; what the statement
-    shows stands in suspense until the committee decides on the line. `resolved_by` is the decision.
+    It moves no money by itself. `source` is the report, or the statement line of the account
+    `account_sha256`; what a statement shows stands in suspense until the committee decides on the
+    line. `resolved_by` is the decision.
     """
 
     exception_id: Id
     payment_id: Id
     kind: ExceptionKind
     source: Id
+    account_sha256: Sha256 | None
     amount_fen: Fen
     message_sha256: Sha256
     raised_at: TimeMs

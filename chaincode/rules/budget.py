@@ -54,12 +54,10 @@ def require_delegated(
 ) -> None:
     """Refuse what owners did not delegate to the committee.
 
-    Conflict ``delegation/other-fund``, ``delegation/not-running``; RuleForbids
+    Conflict ``delegation/not-running``; RuleForbids
     ``delegation/amount`` (one budget), ``delegation/count``, ``delegation/total`` (all budgets),
     each with what is left.
     """
-    if use.fund_id != delegation.fund_id:
-        raise Conflict("delegation/other-fund")
     if not is_running(delegation, now_ms):
         raise Conflict("delegation/not-running")
     if use.amount_fen > delegation.amount_fen_max:

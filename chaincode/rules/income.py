@@ -3,9 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from chaincode.errors import BadInput, Conflict, NotAllowed
-from chaincode.model.base import ID_PATTERN, Role, changed
-from chaincode.model.credential import Credential
+from chaincode.errors import BadInput, Conflict
+from chaincode.model.base import ID_PATTERN, changed
 from chaincode.model.statement import (
     ActiveIncomeRule,
     Assignment,
@@ -49,12 +48,6 @@ def require_waiting(line: BankLine) -> None:
     """Refuse (Conflict ``line/not-waiting``) a line that has been explained."""
     if line.fate is not LineFate.WAITING:
         raise Conflict("line/not-waiting", fate=line.fate)
-
-
-def require_assigner(credential: Credential, *, is_member: bool) -> None:
-    """Refuse (NotAllowed ``caller/not-seated``) who is neither a clerk nor a seated member."""
-    if credential.role is not Role.COMPANY_CLERK and not is_member:
-        raise NotAllowed("caller/not-seated")
 
 
 # --- Acts ---

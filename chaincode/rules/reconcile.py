@@ -76,21 +76,17 @@ def judge_report(
     report: ReportContent, payment: Payment, held_fen: int, entry: BankLine | None
 ) -> Judgement:
     """What a report says; ``entry`` is what is known of the entry it refers to."""
-    match report.status:
-        case ReportStatus.ACCEPTED:
-            return judge_acceptance(payment)
-        case ReportStatus.REJECTED:
-            return judge_rejection(payment)
-        case ReportStatus.SETTLED:
-            fen = -report.amount_fen
-            told = entry is not None and is_told(entry, payment, fen)
-            if entry is not None and not told:
-                return ExceptionKind.ENTRY_CHANGED
-            return (
-                Fit.KNOWN if told else judge_settlement(payment, held_fen, -fen, report.entry_ref)
-            )
-        case ReportStatus.RETURNED:
-            return judge_return(payment, report.amount_fen, entry)
+    if report.status is ReportStatus.ACCEPTED:
+        return judge_acceptance(payment)
+    if report.status is ReportStatus.REJECTED:
+        return judge_rejection(payment)
+    if report.status is ReportStatus.RETURNED:
+        return judge_return(payment, report.amount_fen, entry)
+    assert report.status is ReportStatus.SETTLED, report.report_id
+    if entry is not None:
+        told = is_told(entry, payment, -report.amount_fen)
+        return Fit.KNOWN if told else ExceptionKind.ENTRY_CHANGED
+    return judge_settlement(payment, held_fen, report.amount_fen, report.entry_ref)
 
 
 def judge_line(

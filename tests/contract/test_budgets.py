@@ -4,12 +4,16 @@ from typing import Any
 
 import pytest
 
+from chaincode import keys
 from chaincode.errors import BadInput, RuleForbids
 from chaincode.model.budget import BudgetClosing, DelegatedBudget, EmergencyBudget, EmergencyCause
 from chaincode.model.effect import AdoptRule, DelegateLimit, RatifyBudget
+from chaincode.model.motion import Content, Document, Drafted, Motion
+from chaincode.model.procedure import Initiator
 from chaincode.templates import load_templates
 from tests.support.fund_checks import Snapshot, check
 from tests.support.funds import (
+    COMMUNITY,
     DAY_MS,
     FEE,
     MAINTENANCE,
@@ -19,6 +23,8 @@ from tests.support.funds import (
     sha,
     treasury,
 )
+
+TEXT = Document(sha256=sha("text"), bytes_count=4, media_type="text/plain")
 
 # --- Resolutions ---
 
@@ -103,6 +109,16 @@ def test_a_budget_id_is_used_once() -> None:
     open_delegated(town, 5, budget_id="resolution")
     effect = town.use(5)
     assert town.refused("record_resolution", **resolution(effect)) == (409, "budget/exists")
+
+
+def test_no_committee_takes_the_id_that_a_motions_budget_will_have() -> None:
+    town = treasury()
+    delegate(town)
+    drafted = Drafted(initiator=Initiator.COMMITTEE, at=0, tx_id="tx")
+    content = Content(title="Gate", text=TEXT, matter_class="fund-use")
+    motion = Motion(motion_id="motion-1", content=content, drafted=drafted)
+    town.put(keys.motion(COMMUNITY, "motion-1"), motion)
+    assert refuse_delegated(town, 5, budget_id="motion-1") == (409, "budget/exists")
 
 
 def test_where_owners_vote_on_the_ledger_no_resolution_takes_their_place() -> None:
