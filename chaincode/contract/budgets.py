@@ -133,7 +133,8 @@ async def close_budget(world: World, call: Call, request: CloseBudget) -> Budget
     is harmless. Refused if there is no such budget or decision (404 ``budget/unknown``,
     ``committee-decision/unknown``), the decision is on something else (409
     ``committee-decision/other-content``, ``/other-term``), the budget's day is not over and no
-    decision is given (409 ``budget/not-due``), or it is not carried (422 ``committee-decision/not-carried``).
+    decision is given (409 ``budget/not-due``), or it is not carried (422
+    ``committee-decision/not-carried``).
     """
     budget = await load_budget(world, request.budget_id)
     if budget.closed_at is not None:

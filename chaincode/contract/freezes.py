@@ -174,7 +174,7 @@ async def set_freeze(world: World, call: Call, request: SetFreeze) -> Freeze:
     A freeze is renewed by setting another on the same money. The same request again gets the same
     record. Refused if there is no such money (404 ``fund/unknown``, ``budget/unknown``,
     ``payment/unknown``); the committee names no decision of its own on exactly this order (404
-    ``committee-decision/unknown``, 409 ``committee-decision/other-content``, 422
+    ``committee-decision/unknown``, 409 ``committee-decision/other-content``, ``/other-term``, 422
     ``committee-decision/not-carried``); the id is taken (409 ``freeze/exists``); or the end has
     passed (422 ``freeze/over``) or is further off than the terms allow (422 ``freeze/too-long``).
     """

@@ -172,11 +172,11 @@ async def resolve_line(world: World, call: Call, request: ResolveLine) -> BankLi
     * 404: there is no such line, payment or decision (``line/unknown``, ``payment/unknown``,
       ``committee-decision/unknown``);
     * 409: the decision is on something else (``committee-decision/other-content``) or an earlier
-      committee's (``committee-decision/other-term``), the line was explained otherwise (``line/not-waiting``) or put into suspense again since
-      (``line/changed-meanwhile``), is no debit (``line/not-a-debit``), the payment was never
-      ordered (``line/payment-not-ordered``), has its debit already or another amount
-      (``line/payment-booked``), is another fund's (``line/other-fund``), or the other line does
-      not undo it (``line/do-not-offset``);
+      committee's (``committee-decision/other-term``), the line was explained otherwise
+      (``line/not-waiting``) or put into suspense again since (``line/changed-meanwhile``), is no
+      debit (``line/not-a-debit``), the payment was never ordered (``line/payment-not-ordered``),
+      has its debit already or another amount (``line/payment-booked``), is another fund's
+      (``line/other-fund``), or the other line does not undo it (``line/do-not-offset``);
     * 422: the decision is not carried (``committee-decision/not-carried``), or the money is not
       there (``book/overdrawn`` with the gap).
     """

@@ -253,11 +253,11 @@ async def _payments(world: World, entries: Sequence[Entry]) -> Mapping[str, tupl
     named = {entry.reference for entry in entries if entry.cause in rule.PAYMENT_CAUSES}
     found = {}
     for payment_id in sorted(named):
-        payment = await world.find(keys.payment(world.community, payment_id), Payment)
-        if payment is not None:
-            key = keys.payee(world.community, payment.content.payee_id)
-            payee = await world.load(key, Payee, "payee/unknown")
-            found[payment_id] = (payment.content.budget_id, payee.payee_class)
+        payment_key = keys.payment(world.community, payment_id)
+        payment = await world.load(payment_key, Payment, "payment/unknown")
+        payee_key = keys.payee(world.community, payment.content.payee_id)
+        payee = await world.load(payee_key, Payee, "payee/unknown")
+        found[payment_id] = (payment.content.budget_id, payee.payee_class)
     return found
 
 

@@ -36,14 +36,8 @@ DUE_MS: Final = 30 * DAY_MS
 """How long after a period its report is due."""
 DISCLOSURE_MS_MAX: Final = 366 * DAY_MS
 """How long a disclosure serves: each topic once a year at least."""
-PAYMENT_CAUSES: Final = (
-    Cause.HOLD,
-    Cause.RELEASE,
-    Cause.SETTLEMENT,
-    Cause.RETURN,
-    Cause.CORRECTION,
-)
-"""Entries of these causes may name a payment, those of the next ones name a budget."""
+PAYMENT_CAUSES: Final = (Cause.SETTLEMENT, Cause.RETURN)
+"""Entries of these causes name a payment, those of the next ones name a budget."""
 BUDGET_CAUSES: Final = (Cause.BUDGET_OPENED, Cause.BUDGET_CLOSED)
 _CLAIMS: Final = (BookAccount.FREE, BookAccount.BUDGETED, BookAccount.HELD, BookAccount.COMPANY)
 _EPOCH: Final = date(1970, 1, 1).toordinal()
@@ -189,7 +183,7 @@ def _paid(
     """What each payment took from owners' and company's money, by payment id."""
     fens: dict[str, int] = {}
     for entry in entries:
-        if entry.cause in PAYMENT_CAUSES and entry.reference in payments:
+        if entry.cause in PAYMENT_CAUSES:
             claims = sum(line.fen for line in entry.lines if line.account in _CLAIMS)
             fens[entry.reference] = fens.get(entry.reference, 0) - claims
     return tuple(

@@ -59,15 +59,14 @@ def _stands_for(
     committees: tuple[Committee | None, Committee | None],
 ) -> bool:
     outgoing = side is Side.OUTGOING
-    match handover.figures.office:
-        case Office.COMPANY:
-            company_id = handover.figures.outgoing if outgoing else handover.figures.incoming
-            return signer.role is Role.COMPANY_CLERK and signer.company_id == company_id
-        case Office.ACCOUNT:
-            return signer.role is (Role.BANK_CLERK if outgoing else Role.COMPANY_CLERK)
-        case Office.COMMITTEE:
-            committee = committees[0] if outgoing else committees[1]
-            return committee is not None and _was_member(committee, signer.holder_id)
+    figures = handover.figures
+    if figures.office is Office.COMPANY:
+        company_id = figures.outgoing if outgoing else figures.incoming
+        return signer.role is Role.COMPANY_CLERK and signer.company_id == company_id
+    if figures.office is Office.ACCOUNT:
+        return signer.role is (Role.BANK_CLERK if outgoing else Role.COMPANY_CLERK)
+    committee = committees[0] if outgoing else committees[1]
+    return committee is not None and _was_member(committee, signer.holder_id)
 
 
 def _was_member(committee: Committee, holder_id: str) -> bool:

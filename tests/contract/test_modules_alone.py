@@ -1,12 +1,13 @@
 """Voting without funds, funds without voting: each works, and says clearly what it cannot do."""
 
+import json
 from typing import Any
 
 import pytest
 
 from chaincode.access import ACCESS
 from chaincode.model.base import Module, Org, Role
-from tests.support.community import Commons
+from tests.support.community import WINDOW_MS, Commons, without_reviews
 from tests.support.funds import sha
 from tests.support.people import Person
 from tests.support.town import DAY_MS, HASH, YEAR_MS, Town, refusal, unit_row
@@ -139,6 +140,29 @@ async def test_calls_of_an_unused_module_are_refused() -> None:
         for town in (voting, funds):
             assert (await town.query(name)).status == 200
     assert {row.module for row in ACCESS} == {None, Module.VOTING, Module.FUNDS}
+
+
+@pytest.mark.parametrize("community", [VotingAlone, Commons])
+async def test_an_election_hands_over_where_there_are_funds(community: type[Commons]) -> None:
+    rule = without_reviews("cn-278-committee-seat")
+    rule["ballot"]["multi_seat"] |= {"seats": 5, "seats_min": 5, "max_choices": 5}
+    town = await community().settle(rules=[rule])
+    now_ms = town.ledger.now_ms
+    term = {"term_from_at": now_ms, "term_until_at": now_ms + 2 * YEAR_MS}
+    candidates = [{"option": f"o{number}"} for number in range(1, 7)]
+    effect = {"kind": "seat_committee", **term}
+    await town.drafted(matter_class="committee-election", options=candidates, effect=effect)
+    opens_at = now_ms + 30 * DAY_MS
+    await town.published(opens_at=opens_at, closes_at=opens_at + WINDOW_MS)
+    town.ledger.now_ms = opens_at
+    for owner, units in (await town.owned()).items():
+        await town.agreed(town.ballot(owner, *units, choices=list(MEMBERS)))
+    await town.final()
+    await town.done(Org.BANK, "apply_effect", motion_id="m1")
+    assert (await town.ask("committee"))["seated"] == list(MEMBERS)
+    announced = [fact["event"] for fact in json.loads(town.ledger.events[-1][2])]
+    handed_over = ["OfficeHandedOver"] if community is Commons else []
+    assert announced == ["CommitteeSeated", *handed_over, "EffectApplied"]
 
 
 # --- Funds without voting ---

@@ -136,7 +136,7 @@ def books(draw: st.DrawFn) -> list[Entry]:
             entry_id=entry_id(number),
             fund_id="f",
             cause=draw(st.sampled_from(Cause)),
-            reference=draw(st.sampled_from(["p1", "p2", "p3", "b1", "b2", "line"])),
+            reference=draw(st.sampled_from([*PAYMENTS])),
             lines=(Line(account=one, fen=fen), Line(account=other, fen=sign * fen)),
             at=moment + draw(st.integers(-120_000, 120_000)),
             tx_id="t",
@@ -169,7 +169,7 @@ def published(entries: list[Entry], kind: FundKind, until: int) -> list[FundRepo
 
 
 def naive_paid(entries: list[Entry], payment_id: str) -> int:
-    causes = {"hold", "release", "settlement", "return", "correction"}
+    causes = {"settlement", "return"}
     return -sum(
         line.fen
         for entry in entries
