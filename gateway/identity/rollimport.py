@@ -1,7 +1,7 @@
 """From the bureau's file to the ledger's `import_roll` request, which names nobody."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from chaincode import codec
 from chaincode.model.base import Id, Record, Sha256
@@ -26,12 +26,16 @@ async def prepare_import(community: str, data: bytes, vault: Vault) -> ImportRol
     vault is as it was.
     """
     units = read_roll(data)
+    deeds = {_deed(lines) for lines in units if lines[0].deed_no}
+    file = ("file", hashlib.sha256(data).hexdigest())
 
     async def prepare(changes: VaultChanges) -> ImportRollRequest:
+        ids = await changes.ids_of(line.owner for lines in units for line in lines)
+        hashes = await changes.salted_sha256([*sorted(deeds), file])
         return ImportRollRequest(
             community=community,
-            units=tuple([await _row(lines, changes) for lines in units]),
-            evidence_sha256=await changes.salted_sha256("file", hashlib.sha256(data).hexdigest()),
+            units=tuple(_row(lines, ids, hashes) for lines in units),
+            evidence_sha256=hashes[file],
         )
 
     return await vault.change(prepare)
@@ -42,16 +46,17 @@ def request_bytes(request: ImportRollRequest) -> bytes:
     return codec.encode(request)
 
 
-async def _row(lines: Sequence[Line], changes: VaultChanges) -> UnitRow:
+def _deed(lines: Sequence[Line]) -> tuple[str, str]:
+    return f"deed/{lines[0].unit_id}", lines[0].deed_no
+
+
+def _row(
+    lines: Sequence[Line], ids: Mapping[str, str], hashes: Mapping[tuple[str, str], str]
+) -> UnitRow:
     first = lines[0]
-    deed = (
-        await changes.salted_sha256(f"deed/{first.unit_id}", first.deed_no)
-        if first.deed_no
-        else None
-    )
     shares = [
         Share(
-            owner_id=await changes.id_of(line.owner),
+            owner_id=ids[line.owner.id_no],
             num=line.share.numerator,
             den=line.share.denominator,
         )
@@ -66,5 +71,5 @@ async def _row(lines: Sequence[Line], changes: VaultChanges) -> UnitRow:
         owners=tuple(sorted(shares, key=lambda share: share.owner_id)),
         use=first.use,
         sale=first.sale,
-        deed_sha256=deed,
+        deed_sha256=hashes.get(_deed(lines)),
     )

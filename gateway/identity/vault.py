@@ -7,7 +7,7 @@ of a person is recorded with its purpose, in the same unit of work.
 
 import hashlib
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Self, TypeVar
@@ -22,6 +22,8 @@ T = TypeVar("T")
 HOLDER_ID_BYTES: Final = 10
 """80 random bits: no two owners of a country meet by chance."""
 SALT_BYTES: Final = 16
+BATCH_ROWS: Final = 400
+"""Rows of one statement; databases take no more than some 30,000 values in one."""
 
 SCHEMA: Final = (
     "CREATE TABLE IF NOT EXISTS vault_key (place INTEGER PRIMARY KEY, wrapped BYTEA NOT NULL)",
@@ -178,62 +180,106 @@ class Vault:
 
 
 class VaultChanges:
-    """One unit of work on the table."""
+    """One unit of work on the table, for many persons at once."""
 
     def __init__(self, work: Work, data_key: Key) -> None:
         self._work = work
         self._data_key = data_key
 
-    async def id_of(self, owner: Owner) -> str:
-        """The person's random id: the one they have, or a new one. Name and phone are updated;
-        a phone that is known stays when the new one is empty."""
-        index = self._data_key.index("id-no", owner.id_no)
-        rows = await self._work.rows("SELECT * FROM person WHERE id_no_index = $1", index)
-        holder_id = str(rows[0]["holder_id"]) if rows else f"o{secrets.token_hex(HOLDER_ID_BYTES)}"
-        key = await _person_key(self._work, self._data_key, holder_id)
-        known = _person(rows[0], key) if rows else None
-        phone = owner.phone or (known.phone if known else None) or ""
-        wanted = Person(
-            holder_id=holder_id, kind=owner.kind, id_no=owner.id_no, name=owner.name, phone=phone
-        )
-        if wanted != known:
-            await self._write(wanted, index, key or await self._new_key(holder_id))
-        return holder_id
+    async def ids_of(self, owners: Iterable[Owner]) -> dict[str, str]:
+        """By identity code the person's random id: the one they have, or a new one.
 
-    async def salted_sha256(self, subject: str, text: str) -> str:
-        """A hash of ``text`` that only the holder of this table can tie to it.
-
-        The salt is kept, so the same text of the same subject has the same hash again.
+        Name and phone are updated; a phone that is known stays when the new one is empty.
         """
-        index = self._data_key.index("salt", f"{subject}\n{text}")
-        rows = await self._work.rows("SELECT salt FROM salt WHERE subject_index = $1", index)
-        place = f"salt/{index}"
-        if rows:
-            salt = self._data_key.open(rows[0]["salt"], place).decode()
-        else:
-            salt = secrets.token_hex(SALT_BYTES)
-            sealed = self._data_key.seal(salt.encode(), place)
-            await self._work.rows("INSERT INTO salt VALUES ($1, $2)", index, sealed)
-        return hashlib.sha256(f"{salt}\n{text}".encode()).hexdigest()
+        wanted = {self._data_key.index("id-no", owner.id_no): owner for owner in owners}
+        known = await self._known("person", "id_no_index", tuple(wanted))
+        keys = await self._keys(str(row["holder_id"]) for row in known.values())
+        ids, new_keys, written = {}, [], []
+        for index, owner in wanted.items():
+            row = known.get(index)
+            holder_id = str(row["holder_id"]) if row else f"o{secrets.token_hex(HOLDER_ID_BYTES)}"
+            key = keys.get(holder_id) or Key.new()
+            if holder_id not in keys:
+                new_keys.append((holder_id, self._data_key.seal(key.data, _key_place(holder_id))))
+            before = _person(row, key) if row else None
+            after = _updated(holder_id, owner, before)
+            if after != before:
+                written.append((holder_id, after.kind, index, *_sealed(after, key)))
+            ids[owner.id_no] = holder_id
+        await _insert(self._work, "person_key", 2, new_keys)
+        await _insert(self._work, "person", 6, written, _OVERWRITE_PERSON)
+        return ids
 
-    async def _new_key(self, holder_id: str) -> Key:
-        key = Key.new()
-        wrapped = self._data_key.seal(key.data, f"person_key/{holder_id}")
-        await self._work.rows("INSERT INTO person_key VALUES ($1, $2)", holder_id, wrapped)
-        return key
+    async def salted_sha256(self, texts: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """By subject and text a hash of the text that only this table can tie to it.
 
-    async def _write(self, person: Person, index: str, key: Key) -> None:
-        sealed = [
-            key.seal((getattr(person, name) or "").encode(), f"person/{person.holder_id}/{name}")
-            for name in ("id_no", "name", "phone")
-        ]
-        await self._work.rows(
-            "INSERT INTO person (holder_id, kind, id_no_index, id_no, name, phone)"
-            " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (holder_id) DO UPDATE SET"
-            " kind = excluded.kind, id_no = excluded.id_no, name = excluded.name,"
-            " phone = excluded.phone",
-            *(person.holder_id, person.kind, index, *sealed),
+        The salts are kept, so the same text of the same subject has the same hash again.
+        """
+        wanted = {self._data_key.index("salt", "\n".join(pair)): pair for pair in texts}
+        known = await self._known("salt", "subject_index", tuple(wanted))
+        hashes, new = {}, []
+        for index, (subject, text) in wanted.items():
+            if index in known:
+                salt = self._data_key.open(known[index]["salt"], f"salt/{index}").decode()
+            else:
+                salt = secrets.token_hex(SALT_BYTES)
+                new.append((index, self._data_key.seal(salt.encode(), f"salt/{index}")))
+            hashes[subject, text] = hashlib.sha256(f"{salt}\n{text}".encode()).hexdigest()
+        await _insert(self._work, "salt", 2, new)
+        return hashes
+
+    async def _keys(self, holder_ids: Iterable[str]) -> dict[str, Key]:
+        rows = await self._known("person_key", "holder_id", tuple(holder_ids))
+        return {
+            holder_id: Key(self._data_key.open(row["wrapped"], _key_place(holder_id)))
+            for holder_id, row in rows.items()
+        }
+
+    async def _known(self, table: str, column: str, values: Sequence[str]) -> dict[str, Row]:
+        found: dict[str, Row] = {}
+        for start in range(0, len(values), BATCH_ROWS):
+            batch = values[start : start + BATCH_ROWS]
+            places = ", ".join(f"${place + 1}" for place in range(len(batch)))
+            rows = await self._work.rows(
+                f"SELECT * FROM {table} WHERE {column} IN ({places})",  # noqa: S608 - our names
+                *batch,
+            )
+            found |= {str(row[column]): row for row in rows}
+        return found
+
+
+_OVERWRITE_PERSON: Final = (
+    " ON CONFLICT (holder_id) DO UPDATE SET kind = excluded.kind, id_no = excluded.id_no,"
+    " name = excluded.name, phone = excluded.phone"
+)
+
+
+def _updated(holder_id: str, owner: Owner, known: Person | None) -> Person:
+    phone = owner.phone or (known.phone if known else None) or ""
+    return Person(
+        holder_id=holder_id, kind=owner.kind, id_no=owner.id_no, name=owner.name, phone=phone
+    )
+
+
+def _sealed(person: Person, key: Key) -> list[bytes]:
+    return [
+        key.seal((getattr(person, name) or "").encode(), f"person/{person.holder_id}/{name}")
+        for name in ("id_no", "name", "phone")
+    ]
+
+
+async def _insert(
+    work: Work, table: str, width: int, rows: Sequence[tuple[object, ...]], after: str = ""
+) -> None:
+    """Insert rows of `width` columns, many in one statement."""
+    for start in range(0, len(rows), BATCH_ROWS):
+        batch = rows[start : start + BATCH_ROWS]
+        groups = ", ".join(
+            "(" + ", ".join(f"${row * width + place + 1}" for place in range(width)) + ")"
+            for row in range(len(batch))
         )
+        values = (value for row in batch for value in row)
+        await work.rows(f"INSERT INTO {table} VALUES {groups}{after}", *values)  # noqa: S608
 
 
 async def _wrap_data_key(work: Work, file_key: Key, data_key: Key) -> None:
@@ -245,7 +291,11 @@ async def _person_key(work: Work, data_key: Key, holder_id: str) -> Key | None:
     rows = await work.rows("SELECT wrapped FROM person_key WHERE holder_id = $1", holder_id)
     if not rows:
         return None
-    return Key(data_key.open(rows[0]["wrapped"], f"person_key/{holder_id}"))
+    return Key(data_key.open(rows[0]["wrapped"], _key_place(holder_id)))
+
+
+def _key_place(holder_id: str) -> str:
+    return f"person_key/{holder_id}"
 
 
 def _person(row: Row, key: Key | None) -> Person:

@@ -73,9 +73,9 @@ class Store:
         )
 
     def all(self, kind: type[R]) -> list[R]:
-        """Every record of a kind, in the order of their ids."""
+        """Every record of a kind, oldest first."""
         rows = self._database.execute(
-            "SELECT body FROM record WHERE kind = ? ORDER BY id", (kind.__name__,)
+            "SELECT body FROM record WHERE kind = ? ORDER BY rowid", (kind.__name__,)
         )
         return [msgspec.json.decode(row[0], type=kind) for row in rows]
 

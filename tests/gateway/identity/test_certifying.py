@@ -310,7 +310,8 @@ async def test_one_person_one_holder_at_the_authority(bureau: Bureau) -> None:
     await bureau.vault.erase(bureau.holder_id)
 
     async def again(changes: Any) -> str:
-        return str(await changes.id_of(Owner(who.id_no, who.name, "person", "")))
+        ids = await changes.ids_of([Owner(who.id_no, who.name, "person", "")])
+        return str(ids[who.id_no])
 
     assert await bureau.vault.change(again) != bureau.holder_id
     other = Applicant()
