@@ -175,7 +175,9 @@ async def finalise_motion(world: World, call: Call, request: MotionRequest) -> C
     Anyone's gateway calls it when due, and again without harm. Refused if there is no such motion
     (404 ``motion/unknown``); it has no preliminary result (409 ``motion/wrong-phase``); the window
     runs (409 ``motion/objections-open``); or an objection is unanswered (409
-    ``objection/unanswered``) or upheld (409 ``objection/upheld``).
+    ``objection/unanswered``) or upheld (409 ``objection/upheld``). An objection lapses when nobody
+    has answered it within the rule's time for the result after the window (seven days if the rule
+    sets none); the certificate says how many did.
     """
     motion = await load_motion(world, request.motion_id)
     key = keys.certificate(world.community, motion.motion_id)

@@ -101,6 +101,8 @@ class Certificate(Record):
     totals: Weights
     unopened: tuple[UnopenedBallot, ...]
     objections: tuple[Objection, ...]
+    lapsed_count: Count
+    """Objections that the regulator left unanswered until the rule's time for it was over."""
     at: TimeMs
     tx_id: str
 

@@ -16,7 +16,7 @@ from chaincode.model.result import (
 )
 from chaincode.model.roll import RollEntry
 from chaincode.rules.motion import pinned, published
-from chaincode.rules.result import Standing
+from chaincode.rules.result import Standing, unanswered
 from chaincode.rules.sealing import is_sealed
 
 SPOILED: Final = "spoiled"
@@ -65,6 +65,7 @@ def certificate(
         totals=result.totals,
         unopened=result.unopened,
         objections=tuple(objections),
+        lapsed_count=unanswered(objections),
         at=motion.finalised.at,
         tx_id=motion.finalised.tx_id,
     )

@@ -30,6 +30,8 @@ from chaincode.rules.clauses import compare
 from chaincode.rules.decision import terms_of
 from chaincode.rules.weights import weigh, weight
 
+RESULT_DUE_MS = 7 * 24 * 60 * 60 * 1000
+"""How long a step towards the result is waited for where the rule sets no time of its own."""
 COMMITTEE_STEP = "committee"
 """The review step that the committee's own signed decision passes."""
 
@@ -82,6 +84,11 @@ def closes_at(motion: Motion) -> int:
     if motion.extensions:
         return motion.extensions[-1].closes_at
     return published(motion).closes_at
+
+
+def result_due_ms(motion: Motion) -> int:
+    """How long anybody's silence may hold up the result: the rule's own time, or seven days."""
+    return published(motion).rule.times.result_due_ms or RESULT_DUE_MS
 
 
 def is_carried(motion: Motion) -> bool:

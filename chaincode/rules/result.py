@@ -24,7 +24,7 @@ from chaincode.model.tally import CastBallot, Decision, Tally, UnitWeight
 from chaincode.rules.ballot import options_of, unit_weight
 from chaincode.rules.count import count, require_choices
 from chaincode.rules.decision import decide
-from chaincode.rules.motion import pinned, published, require_phase
+from chaincode.rules.motion import pinned, published, require_phase, result_due_ms
 from chaincode.rules.motion_draft import in_scope, own_options
 from chaincode.rules.paper import paper_stands, resolved, standing_entries
 from chaincode.rules.roll import is_owner
@@ -241,16 +241,23 @@ def answer_objection(
 def require_final(motion: Motion, objections: Sequence[Objection], now_ms: int) -> None:
     """Refuse to call a result final before its objections are heard.
 
-    An upheld objection leaves only to void the motion. Raises Conflict `motion/wrong-phase`,
+    An upheld objection leaves only to void the motion; one that is never answered lapses, so that
+    no silence holds up a result for ever. Raises Conflict `motion/wrong-phase`,
     `motion/objections-open`, `objection/unanswered`, `objection/upheld`.
     """
     require_phase(motion, now_ms, Phase.PRELIMINARY)
     assert motion.counted is not None, motion.motion_id
     if now_ms < motion.counted.objections_until_at:
         raise Conflict("motion/objections-open", until_at=motion.counted.objections_until_at)
-    open_count = sum(objection.answer is None for objection in objections)
-    if open_count:
-        raise Conflict("objection/unanswered", count=open_count)
+    lapse_at = motion.counted.objections_until_at + result_due_ms(motion)
+    open_count = unanswered(objections)
+    if open_count and now_ms < lapse_at:
+        raise Conflict("objection/unanswered", count=open_count, lapse_at=lapse_at)
     upheld_count = sum(objection.answer is ObjectionAnswer.UPHELD for objection in objections)
     if upheld_count:
         raise Conflict("objection/upheld", count=upheld_count)
+
+
+def unanswered(objections: Sequence[Objection]) -> int:
+    """How many objections have no answer; of a final result, how many lapsed."""
+    return sum(objection.answer is None for objection in objections)

@@ -9,6 +9,7 @@ import pytest
 from chaincode import codec
 from chaincode.model.base import Org
 from chaincode.model.result import Result
+from chaincode.rules.motion import RESULT_DUE_MS
 from tests.support.community import OBJECTION_MS, UNITS, Commons, without_reviews
 from tests.support.town import HASH, refusal, sha, unit_row
 
@@ -110,6 +111,35 @@ async def test_an_upheld_objection_leaves_only_to_void(town: Commons) -> None:
     assert await town.phase() == "void"
     rows = (await town.ask("board", motion_id="m1"))["rows"]
     assert rows[0]["choices"] == ["for"]
+
+
+@pytest.mark.parametrize("due_ms", [0, 86_400_000])
+async def test_an_objection_that_is_never_answered_lapses(due_ms: int) -> None:
+    """Else the regulator's silence would keep any result from becoming final."""
+    town = await Commons().settle(rules=[without_reviews(times={"result_due_ms": due_ms})])
+    await town.open_motion()
+    await town.agreed(town.ballot("o1", UNITS[0]))
+    result = await town.counted()
+    await town.agreed(objection(town), objection(town, "o6", UNITS[5]))
+    said = {"motion_id": "m1", "holder_id": "o6", "answer": "dismissed", "evidence_sha256": HASH}
+    await town.done(Org.REGULATOR, "answer_objection", **said)
+    lapse_at = result["at"] + OBJECTION_MS + (due_ms or RESULT_DUE_MS)
+    town.ledger.now_ms = lapse_at - 1
+    waits = await town.call(Org.BANK, "finalise_motion", motion_id="m1")
+    assert waits.message == f'objection/unanswered {{"count": 1, "lapse_at": {lapse_at}}}'
+    town.ledger.now_ms = lapse_at
+    certificate = await town.done(Org.BANK, "finalise_motion", motion_id="m1")
+    assert [one["answer"] for one in certificate["objections"]] == [None, "dismissed"]
+    assert certificate["lapsed_count"] == 1
+
+
+async def test_an_answer_after_its_time_still_counts(town: Commons) -> None:
+    await town.counted()
+    await town.agreed(objection(town))
+    town.ledger.now_ms += OBJECTION_MS + 2 * RESULT_DUE_MS
+    assert (await answered(town, "upheld")).status == 200
+    refused = await town.call(Org.BANK, "finalise_motion", motion_id="m1")
+    assert refusal(refused) == (409, "objection/upheld")
 
 
 async def test_a_buyer_and_the_seller_may_both_object(town: Commons) -> None:
