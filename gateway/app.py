@@ -19,6 +19,7 @@ from gateway.appkeys import (
     READINESS,
     SENTENCES,
     SETTINGS,
+    STOPPING,
     ClockMs,
 )
 from gateway.batcher import Batcher, BatchSection
@@ -48,8 +49,8 @@ CORE_SECTIONS: tuple[type[Section], ...] = (
     LimitsSection,
     BatchSection,
 )
+SERVER = "commonhold"
 HEADERS = {
-    "Server": "commonhold",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -89,6 +90,8 @@ def make_app(
     app[RATE_LIMITS] = RateLimits(settings.of(LimitsSection), time.monotonic)
     app[AUTHENTICATORS] = []
     app[READINESS] = {}
+    app[STOPPING] = asyncio.Event()
+    app.on_shutdown.append(_tell_stopping)
     app.on_response_prepare.append(_add_headers)
     app.cleanup_ctx.extend(
         [_ledger_life(ledger), _batcher_life, *(part.life for part in parts if part.life)]
@@ -140,6 +143,11 @@ async def _last_authenticator(app: web.Application) -> AsyncIterator[None]:
     yield
 
 
+async def _tell_stopping(app: web.Application) -> None:
+    app[STOPPING].set()
+
+
 async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = SERVER
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)

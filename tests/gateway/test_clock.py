@@ -11,8 +11,9 @@ from chaincode.model.base import Org
 from gateway.clock import Clock
 from gateway.errors import Busy, LedgerError, NotApplied
 from gateway.metrics import Metrics
-from tests.support.community import DAY_MS, UNITS, Commons, without_reviews
+from tests.support.community import UNITS, Commons, without_reviews
 from tests.support.contract_ledger import ContractLedger
+from tests.support.town import DAY_MS
 
 
 @pytest.fixture

@@ -113,5 +113,7 @@ async def serving(
         ledger=ledger,
         clock_ms=lambda: town.ledger.now_ms,
     )
-    async with TestClient(TestServer(app)) as client:
+    server = TestServer(app)
+    await server.start_server(access_log=None)
+    async with TestClient(server) as client:
         yield Api(client, app, town)
