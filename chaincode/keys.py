@@ -216,9 +216,14 @@ def paper_sheet(community_id: str, motion_id: str, unit_id: str) -> str:
     return _key(community_id, "paper", motion_id, unit_id)
 
 
-def hand_count(community_id: str, motion_id: str) -> str:
-    """What the clerks counted by hand."""
+def hand_counts(community_id: str, motion_id: str) -> str:
+    """Below it: what each clerk counted by hand."""
     return _key(community_id, "hand-count", motion_id)
+
+
+def hand_count(community_id: str, motion_id: str, clerk_id: str) -> str:
+    """What one clerk counted by hand."""
+    return _key(community_id, "hand-count", motion_id, clerk_id)
 
 
 def services(community_id: str, motion_id: str) -> str:

@@ -120,7 +120,7 @@ def _require_paper_phase(motion: Motion, now_ms: int) -> None:
 
 
 async def record_hand_count(world: World, call: Call, actor: Actor, body: RecordHandCount) -> None:
-    """State what was counted by hand, were it nothing; a new statement replaces the old one.
+    """State what one has counted by hand, were it nothing; it replaces one's earlier statement.
 
     Refused if an option is named twice (400 ``paper/option-repeated``) or is none of the motion
     (400 ``ballot/option-unknown``); the person is no clerk (403 ``caller/not-seated``); there is
@@ -143,7 +143,7 @@ async def record_hand_count(world: World, call: Call, actor: Actor, body: Record
         at=call.now_ms,
         tx_id=call.tx_id,
     )
-    world.save(keys.hand_count(world.community, motion.motion_id), hand)
+    world.save(keys.hand_count(world.community, motion.motion_id, hand.clerk_id), hand)
     world.emit(HandCounted(community=world.community, motion_id=motion.motion_id))
 
 

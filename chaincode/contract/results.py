@@ -1,7 +1,7 @@
 """Counting a closed motion, hearing objections, and making the result final."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from chaincode import codec, keys
@@ -25,7 +25,7 @@ from chaincode.model.result import Certificate, Objection, Result
 from chaincode.model.roll import RollEntry, Unit
 from chaincode.rules import motion as rule
 from chaincode.rules.certificate import ballots_sha256, certificate
-from chaincode.rules.paper import require_hand_count
+from chaincode.rules.paper import hand_check, require_hand_count, unresolved
 from chaincode.rules.result import (
     answer_objection,
     figures,
@@ -42,12 +42,13 @@ from chaincode.world import World
 async def count_motion(world: World, call: Call, request: MotionRequest) -> Result:
     """Count the ballots of a closed motion and apply its rule: the preliminary result.
 
-    Anyone's gateway calls it after the close, and again without harm. Refused if there is no such
-    motion (404 ``motion/unknown``); it is not closed (409 ``motion/wrong-phase``) or never had
-    its roll (409 ``motion/roll-not-pinned``); sealed ballots cannot be opened yet (409
+    Paper is waited for until the rule's time for the result is over (seven days if it sets none);
+    then what stands is counted, and the result says what is wrong with the paper. Anyone's gateway
+    calls it after the close, and again without harm. Refused if there is no such motion (404
+    ``motion/unknown``); it is not closed (409 ``motion/wrong-phase``) or never had its roll (409
+    ``motion/roll-not-pinned``); sealed ballots cannot be opened yet (409
     ``motion/not-opened-yet``); or paper is unresolved (409 ``paper/unresolved``), not counted by
-    hand (409 ``paper/hand-count-missing``) or counted otherwise (409
-    ``paper/hand-count-differs``).
+    hand (409 ``paper/hand-count-missing``) or counted otherwise (409 ``paper/hand-count-differs``).
     """
     motion = await load_motion(world, request.motion_id)
     key = keys.result(world.community, motion.motion_id)
@@ -56,9 +57,10 @@ async def count_motion(world: World, call: Call, request: MotionRequest) -> Resu
     rule.require_phase(motion, call.now_ms, Phase.CLOSED)
     await _require_openable(world, call, motion)
     gathered = await gather(world, motion)
-    hand = await world.find(keys.hand_count(world.community, motion.motion_id), HandCount)
-    require_hand_count(rule.published(motion).rule, gathered.sheets, hand)
-    result = await _result(world, call, motion, gathered)
+    hands = await _hand_counts(world, motion)
+    if not rule.is_overdue(motion, call.now_ms):
+        require_hand_count(rule.published(motion).rule, gathered.sheets, hands)
+    result = await _result(world, call, motion, gathered, hands)
     counted = rule.counted(motion, result.decision.outcome, now_ms=call.now_ms, tx_id=call.tx_id)
     world.save(key, result)
     save_motion(world, counted)
@@ -80,11 +82,21 @@ async def _require_openable(world: World, call: Call, motion: Motion) -> None:
         require_openable(motion, len(given), call.now_ms)
 
 
-async def _result(world: World, call: Call, motion: Motion, gathered: Cast) -> Result:
+async def _hand_counts(world: World, motion: Motion) -> list[HandCount]:
+    """What each clerk counted; asked only where the rule takes paper."""
+    if not rule.published(motion).rule.channels.paper:
+        return []
+    prefix = keys.hand_counts(world.community, motion.motion_id)
+    return [hand for _, hand in await world.scan(prefix, HandCount)]
+
+
+async def _result(
+    world: World, call: Call, motion: Motion, gathered: Cast, hands: Sequence[HandCount]
+) -> Result:
     served = await served_units(world, motion)
     told = await read(world, motion, gathered.stands)
     counted = figures(motion, gathered.roll, told.ballots, served)
-    pinned = rule.pinned(motion)
+    pinned, found = rule.pinned(motion), rule.published(motion).rule
     return Result(
         motion_id=motion.motion_id,
         roll_id=pinned.roll_id,
@@ -94,6 +106,8 @@ async def _result(world: World, call: Call, motion: Motion, gathered: Cast) -> R
         ballots_sha256=ballots_sha256(told.ballots),
         served_count=len(served),
         unopened=unopened(motion, gathered.stands, told.opened),
+        hand_check=hand_check(found, gathered.sheets, hands),
+        unresolved_paper=unresolved(found, gathered.sheets),
         at=call.now_ms,
         tx_id=call.tx_id,
     )

@@ -108,9 +108,9 @@ class OptionCount(Record):
 
 
 class HandCount(Record):
-    """The paper ballots counted by hand; it must equal what was entered.
+    """The paper ballots as one clerk counted them by hand; it must equal what was entered.
 
-    Options without a sheet may be left out.
+    Each clerk's newest statement stands. Options without a sheet may be left out.
     """
 
     motion_id: Id

@@ -45,6 +45,17 @@ class UnopenedBallot(Record):
     reason: UnopenedReason
 
 
+class HandCheck(StrEnum):
+    """Whether the paper ballots entered are those counted by hand."""
+
+    NO_PAPER = "no-paper"
+    """The rule takes no paper."""
+    AGREED = "agreed"
+    MISSING = "missing"
+    """Too few clerks had counted when the time for the result was over."""
+    DIFFERS = "differs"
+
+
 class Result(Record):
     """The preliminary result: every figure and the hash over all ballots; written once.
 
@@ -60,6 +71,9 @@ class Result(Record):
     ballots_sha256: Sha256
     served_count: Count
     unopened: tuple[UnopenedBallot, ...]
+    hand_check: HandCheck
+    unresolved_paper: tuple[Id, ...]
+    """Units with a paper ballot that no two clerks had read alike by then; it is not counted."""
     at: TimeMs
     tx_id: str
 
@@ -100,6 +114,8 @@ class Certificate(Record):
     decision: Decision
     totals: Weights
     unopened: tuple[UnopenedBallot, ...]
+    hand_check: HandCheck
+    unresolved_paper: tuple[Id, ...]
     objections: tuple[Objection, ...]
     lapsed_count: Count
     """Objections that the regulator left unanswered until the rule's time for it was over."""

@@ -64,6 +64,8 @@ def certificate(
         decision=result.decision,
         totals=result.totals,
         unopened=result.unopened,
+        hand_check=result.hand_check,
+        unresolved_paper=result.unresolved_paper,
         objections=tuple(objections),
         lapsed_count=unanswered(objections),
         at=motion.finalised.at,

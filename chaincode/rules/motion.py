@@ -91,6 +91,12 @@ def result_due_ms(motion: Motion) -> int:
     return published(motion).rule.times.result_due_ms or RESULT_DUE_MS
 
 
+def is_overdue(motion: Motion, now_ms: int) -> bool:
+    """Whether a closed motion has waited for its count as long as silence may hold it up."""
+    assert motion.closed is not None, motion.motion_id
+    return now_ms >= motion.closed.at + result_due_ms(motion)
+
+
 def is_carried(motion: Motion) -> bool:
     """Whether the motion is final and carried: what an effect, and a budget, need."""
     is_final = motion.finalised is not None and motion.voided is None

@@ -17,6 +17,7 @@ from chaincode.model.ballot import (
     PaperSheet,
 )
 from chaincode.model.procedure import CoOwner, Precedence
+from chaincode.model.result import HandCheck
 from chaincode.model.roll import RollEntry, Unit
 from chaincode.model.rule import DecisionRule
 from chaincode.rules.roll import owner_ids
@@ -116,24 +117,23 @@ def require_received(
 
 
 def require_hand_count(
-    rule: DecisionRule, sheets: Sequence[PaperSheet], hand: HandCount | None
+    rule: DecisionRule, sheets: Sequence[PaperSheet], hands: Sequence[HandCount]
 ) -> None:
     """Refuse (Conflict) to count while paper is unresolved or differs from the hand count.
 
     Where the rule takes paper the clerks always state what they counted, were it nothing; so
-    nobody can count before the paper has been entered.
+    nobody can count before the paper has been entered. As two read each sheet, two must have
+    counted what was entered: one alone could leave out what is still in the box.
     Raises `paper/unresolved`, `paper/hand-count-missing`, `paper/hand-count-differs`.
     """
-    if not rule.channels.paper:
-        return
-    for sheet in sheets:
-        if resolved(rule, sheet) is None:
-            raise Conflict("paper/unresolved", unit=sheet.unit_id)
-    if hand is None:
-        raise Conflict("paper/hand-count-missing")
-    entered = [content for sheet in sheets if (content := resolved(rule, sheet))]
-    if not _equals(hand, entered):
-        raise Conflict("paper/hand-count-differs", entered=len(entered), by_hand=hand.sheets_count)
+    waiting = unresolved(rule, sheets)
+    if waiting:
+        raise Conflict("paper/unresolved", unit=waiting[0], count=len(waiting))
+    check = hand_check(rule, sheets, hands)
+    if check is HandCheck.MISSING:
+        raise Conflict("paper/hand-count-missing", given=len(hands), needed=_clerks(rule))
+    if check is HandCheck.DIFFERS:
+        raise Conflict("paper/hand-count-differs", entered=len(_entered(rule, sheets)))
 
 
 def _equals(hand: HandCount, entered: Sequence[PaperContent]) -> bool:
@@ -148,6 +148,32 @@ def _equals(hand: HandCount, entered: Sequence[PaperContent]) -> bool:
 
 
 # --- Derivations ---
+
+
+def unresolved(rule: DecisionRule, sheets: Sequence[PaperSheet]) -> tuple[str, ...]:
+    """The units whose sheet was begun to be entered and does not stand, sorted."""
+    return tuple(sorted(sheet.unit_id for sheet in sheets if resolved(rule, sheet) is None))
+
+
+def hand_check(
+    rule: DecisionRule, sheets: Sequence[PaperSheet], hands: Sequence[HandCount]
+) -> HandCheck:
+    """Whether enough clerks counted by hand what was entered; `hands` are of different clerks."""
+    if not rule.channels.paper:
+        return HandCheck.NO_PAPER
+    if len(hands) < _clerks(rule):
+        return HandCheck.MISSING
+    entered = _entered(rule, sheets)
+    agreed = sum(_equals(hand, entered) for hand in hands)
+    return HandCheck.AGREED if agreed >= _clerks(rule) else HandCheck.DIFFERS
+
+
+def _clerks(rule: DecisionRule) -> int:
+    return 2 if rule.channels.double_entry else 1
+
+
+def _entered(rule: DecisionRule, sheets: Sequence[PaperSheet]) -> list[PaperContent]:
+    return [content for sheet in sheets if (content := resolved(rule, sheet))]
 
 
 def agreeing(sheet: PaperSheet) -> tuple[PaperEntry, ...]:

@@ -78,7 +78,7 @@ async def test_a_decision_of_the_committee_with_reviews_and_paper() -> None:
     await town.agreed(town.paper(UNITS[3], "o4", motion_id="gate"))
     await town.agreed(town.paper(UNITS[3], "o4", clerk="clerk-b", motion_id="gate"))
     await town.closed("gate")
-    await town.agreed(town.hand_count("gate", **{"for": 1}))
+    await town.agreed(*town.hand_counts("gate", **{"for": 1}))
     result = await town.done(Org.BANK, "count_motion", motion_id="gate")
     assert result["decision"]["outcome"] == "carried"
     assert result["tally"]["participating"]["area_dm2"] == 40_000
@@ -294,6 +294,6 @@ async def test_endorsers_agree_on_a_whole_vote() -> None:
             town.paper(UNITS[5], "o6", clerk=clerk, motion_id="m2", choices=["abstain"])
         )
     await town.closed("m2")
-    await town.agreed(town.hand_count("m2", abstain=1))
+    await town.agreed(*town.hand_counts("m2", abstain=1))
     await town.done(Org.BANK, "count_motion", motion_id="m2")
     assert_deterministic(town.ledger)

@@ -224,7 +224,7 @@ async def test_paper_waits_for_the_end_of_a_sealed_vote() -> None:
     assert (rows[0]["state"], rows[0]["choices"]) == ("returned", [])
     await town.closed()
     await town.released()
-    await town.agreed(town.hand_count(**{"for": 1}))
+    await town.agreed(*town.hand_counts(**{"for": 1}))
     assert await town.reasons() == []
 
 

@@ -214,7 +214,7 @@ class VoteMachine(RuleBasedStateMachine):
         self.model.closed = True
         hand = self.model.hand_count()
         spoiled = hand.pop("spoiled", 0)
-        self.run(self.town.agreed(self.town.hand_count(spoiled=spoiled, **hand)))
+        self.run(self.town.agreed(*self.town.hand_counts(spoiled=spoiled, **hand)))
         self.result = self.run(self.town.done(Org.BANK, "count_motion", motion_id="m1"))
         self.compare(codec.decode(json.dumps(self.result), Result))
 

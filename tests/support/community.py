@@ -1,7 +1,8 @@
 """A community ready to vote: units, owners with credentials, a committee, clerks and rules.
 
 `Commons` adds to `Town` the steps of a motion, each through the real contract, so that a test
-says only what it is about. Times move by setting `ledger.now_ms`.
+says only what it is about. Times move by setting `ledger.now_ms`, or, where the clock may be a
+real one, by `ledger.reach`.
 """
 
 import json
@@ -122,12 +123,20 @@ class Commons(Town):
         await self.add_units(units)
         for owner in sorted({share["owner_id"] for row in units for share in row["owners"]}):
             await self.owner(owner)
+        await self.staffed()
+        for rule in rules if rules is not None else (without_reviews(),):
+            await self.done(Org.REGULATOR, "set_matter_rule", rule=self.timed(rule))
+        return self
+
+    async def staffed(self) -> None:
+        """Two of the regulator's clerks get credentials."""
         for name in ("clerk-a", "clerk-b"):
             person = Person(name, f"cred-{name}")
             self.clerks[name] = await self.issue(person, Role.REGULATOR_CLERK)
-        for rule in rules if rules is not None else (without_reviews(),):
-            await self.done(Org.REGULATOR, "set_matter_rule", rule=dict(rule))
-        return self
+
+    def timed(self, rule: Mapping[str, Any]) -> dict[str, Any]:
+        """The rule with periods that this ledger's clock can wait for: here, its own."""
+        return dict(rule)
 
     async def seated(self, *members: str) -> "Commons":
         """Seat the founding committee."""
@@ -153,14 +162,19 @@ class Commons(Town):
             content=self.content(**content),
         )
 
+    @property
+    def notice_ms(self) -> int:
+        """From the notice to the opening."""
+        return NOTICE_MS
+
     def notice(self, motion_id: str = "m1", **fields: Any) -> dict[str, Any]:
         """What publishing asks: fifteen days of notice, seven days of voting."""
-        opens_at = self.ledger.now_ms + NOTICE_MS
+        opens_at = self.ledger.now_ms + self.notice_ms
         return {
             "motion_id": motion_id,
             "notice": DOCUMENT,
             "opens_at": opens_at,
-            "closes_at": opens_at + WINDOW_MS,
+            "closes_at": opens_at + self.ledger.period_ms,
             **fields,
         }
 
@@ -171,7 +185,7 @@ class Commons(Town):
         """A motion drafted, published and open for ballots."""
         await self.drafted(motion_id, **content)
         motion = await self.published(motion_id)
-        self.ledger.now_ms = motion["publication"]["opens_at"]
+        await self.ledger.reach(motion["publication"]["opens_at"])
         return motion
 
     def ballot(self, owner: str, *units: str, motion_id: str = "m1", **fields: Any) -> bytes:
@@ -198,7 +212,7 @@ class Commons(Town):
     async def ended(self, motion_id: str = "m1") -> int:
         """Move to the end of the window."""
         view = await self.ask("motion", motion_id=motion_id)
-        self.ledger.now_ms = max(self.ledger.now_ms, view["closes_at"])
+        await self.ledger.reach(view["closes_at"])
         return self.ledger.now_ms
 
     async def closed(self, motion_id: str = "m1") -> Any:
@@ -213,7 +227,8 @@ class Commons(Town):
     async def final(self, motion_id: str = "m1") -> Any:
         """The certificate, when nobody objects."""
         await self.counted(motion_id)
-        self.ledger.now_ms += OBJECTION_MS
+        view = await self.ask("motion", motion_id=motion_id)
+        await self.ledger.reach(view["motion"]["counted"]["objections_until_at"])
         return await self.done(Org.PROPERTY, "finalise_motion", motion_id=motion_id)
 
     async def carried(self, motion_id: str = "m1", **content: Any) -> Any:
@@ -257,10 +272,21 @@ class Commons(Town):
             content=content,
         )
 
-    def hand_count(self, motion_id: str = "m1", spoiled: int = 0, **options: int) -> bytes:
-        """The clerks' own count; options by name."""
+    def hand_counts(
+        self, motion_id: str = "m1", spoiled: int = 0, **options: int
+    ) -> tuple[bytes, bytes]:
+        """Both clerks' own count; options by name."""
+        return (
+            self.hand_count("clerk-a", motion_id, spoiled, **options),
+            self.hand_count("clerk-b", motion_id, spoiled, **options),
+        )
+
+    def hand_count(
+        self, clerk: str, motion_id: str = "m1", spoiled: int = 0, **options: int
+    ) -> bytes:
+        """One clerk's own count."""
         return self.act(
-            self.clerks["clerk-a"],
+            self.clerks[clerk],
             "record_hand_count",
             motion_id=motion_id,
             sheets_count=sum(options.values()) + spoiled,
