@@ -8,6 +8,7 @@ import pytest
 from chaincode.access import ACCESS
 from chaincode.model.base import Module, Org, Role
 from tests.support.community import WINDOW_MS, Commons, without_reviews
+from tests.support.determinism import assert_deterministic
 from tests.support.funds import sha
 from tests.support.people import Person
 from tests.support.town import DAY_MS, HASH, YEAR_MS, Town, refusal, unit_row
@@ -225,6 +226,53 @@ async def test_company_account_and_committee_change_by_resolution() -> None:
     assert ordered["account_sha256"] == sha("new account")
     offices = [one["figures"]["office"] for one in (await town.ask("handovers"))["handovers"]]
     assert offices == ["company", "account", "committee"]
+    assert_deterministic(town.ledger)
+
+
+async def test_endorsers_agree_on_freezes_awards_reports_and_bulletins() -> None:
+    town = await funds_alone()
+    budget = resolution(town, "r1", "use_fund", **use(town, 1_000))
+    await town.done(Org.REGULATOR, "record_resolution", **budget)
+    order = {
+        "frozen": "budget",
+        "subject_id": "r1",
+        "reason": "audit",
+        "evidence_sha256": HASH,
+        "until_at": town.ledger.now_ms + 30 * DAY_MS,
+    }
+    people = town.people
+    ask = town.act(people["o1"], "ask_freeze", freeze_id="z", order=order)
+    support = town.act(people["o2"], "support_freeze", freeze_id="z", supports=True)
+    claim = {
+        "matter": "budget",
+        "subject_id": "r1",
+        "claim_sha256": HASH,
+        "respondents": [{"org": "property"}, {"holder_id": "clerk-old"}],
+    }
+    brought = town.act(people["o3"], "open_dispute", dispute_id="d", claim=claim)
+    given = town.act(
+        people["clerk-old"], "add_evidence", dispute_id="d", sha256=sha("e"), kind="defence"
+    )
+    accepted = await town.answers(ask, support, brought, given)
+    assert accepted == [(200, "accepted")] * 4
+    await town.done(Org.BANK, "set_owners_freeze", freeze_id="z")
+    assert refusal(await requested(town, "clerk-old", "p1", "r1")) == (409, "payment/frozen")
+    orders = [
+        {"kind": "lift_freeze", "freeze_id": "z"},
+        {"kind": "cancel_budget", "budget_id": "r1"},
+    ]
+    award = {"dispute_id": "d", "award_sha256": HASH, "orders": orders}
+    decided = await town.done(Org.ARBITRATION, "record_award", **award)
+    assert decided["award"]["orders"] == orders
+    text = {"sha256": HASH, "bytes_count": 1, "media_type": "text/html"}
+    bulletin = {"title": "新规", "text": text, "kind": "policy", "audience": "owners"}
+    await town.done(Org.REGULATOR, "publish_bulletin", bulletin_id="b1", content=bulletin)
+    town.ledger.now_ms += 100 * DAY_MS
+    due = (await town.ask("due_reports"))["reports"]
+    report = {"fund_id": "common", "period": due[0]["period"]["name"]}
+    published = await town.done(Org.BANK, "publish_report", **report)
+    assert published["figures"]["budgets"][0]["closed_fen"] == 1_000
+    assert_deterministic(town.ledger)
 
 
 async def test_rate_and_delegation_are_adopted_by_resolution() -> None:
