@@ -67,17 +67,14 @@ class Door:
     def set_cookie(
         self, response: web.StreamResponse, token: str, *, max_age_s: int | None = None
     ) -> None:
-        """Give a browser its session; without `max_age_s` it forgets it when it is closed."""
-        response.set_cookie(
-            COOKIE,
-            token,
-            max_age=max_age_s,
-            path="/",
-            secure=True,
-            httponly=True,
-            samesite="None" if self.is_embedded else "Strict",
-            partitioned=self.is_embedded,
-        )
+        """Give a browser its session; without `max_age_s` it forgets it when it is closed.
+
+        Written by hand: before Python 3.14 `http.cookies` does not know Partitioned (CHIPS).
+        """
+        same_site = "SameSite=None; Partitioned" if self.is_embedded else "SameSite=Strict"
+        age = "" if max_age_s is None else f"; Max-Age={max_age_s}"
+        line = f"{COOKIE}={token}; Path=/; Secure; HttpOnly; {same_site}{age}"
+        response.headers.add("Set-Cookie", line)
 
     def drop_cookie(self, response: web.StreamResponse) -> None:
         """Take it back."""
