@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from network.patches import SMARTBFT, Patch, PatchFailed, patched_modules
+
 FABRIC_VERSION = "3.1.1"
 """The release that `fabric/go.mod` pins by its commit."""
 FABRIC_VERSION_MIN = (3, 1)
@@ -29,6 +31,8 @@ MODULES = Path(__file__).parent / "fabric"
 PROGRAMS = ("peer", "orderer", "configtxgen", "osnadmin", "fabric-ca-server")
 TEMPLATES = ("core.yaml", "orderer.yaml", "configtx.yaml")
 FLAGS = ("-trimpath", "-mod=readonly", "-buildvcs=false", "-v")
+MODULES_PART = "modules"
+"""Where corrected modules are while a build is made."""
 LOG_LINES = 12
 """How much of a failed build's log an error shows."""
 QUERY_TIMEOUT_S = 60.0
@@ -65,6 +69,7 @@ class Recipe:
     packages: tuple[str, ...]
     stamp: str
     cgo: bool
+    patches: tuple[Patch, ...] = ()
 
 
 FABRIC = Recipe(
@@ -76,6 +81,7 @@ FABRIC = Recipe(
     ),
     stamp=f"-X github.com/hyperledger/fabric/common/metadata.Version={FABRIC_VERSION}",
     cgo=False,
+    patches=(SMARTBFT,),
 )
 """Without cgo the programs need no C library: they run in a container made from nothing."""
 
@@ -150,6 +156,7 @@ def content_hash(go_version: str, recipes: tuple[Recipe, ...]) -> str:
     digest = hashlib.sha256(f"{go_version} {FLAGS}".encode())
     for recipe in recipes:
         digest.update(f"{recipe.packages} {recipe.stamp} {recipe.cgo}".encode())
+        digest.update(repr(recipe.patches).encode() if recipe.patches else b"")
         for name in ("go.mod", "go.sum"):
             digest.update((recipe.folder / name).read_bytes())
     return digest.hexdigest()[:16]
@@ -187,6 +194,8 @@ def _build(
 def _compile(recipe: Recipe, work: Path, report: Report, environ: Mapping[str, str]) -> None:
     command = ["go", "build", *FLAGS, "-ldflags", f"-s -w {recipe.stamp}", "-o", f"{work}/"]
     report(f"{recipe.title}: building")
+    if recipe.patches:
+        command.append(f"-modfile={_corrected(recipe, work / MODULES_PART, environ)}")
     log: deque[str] = deque(maxlen=LOG_LINES)
     packages = 0
     with _running([*command, *recipe.packages], recipe, environ) as process:
@@ -196,6 +205,23 @@ def _compile(recipe: Recipe, work: Path, report: Report, environ: Mapping[str, s
             report(f"{recipe.title}: {_progress(line, packages)}")
     if process.returncode:
         raise BuildError("\n".join([f"{recipe.title} does not build; last lines:", *log]))
+    shutil.rmtree(work / MODULES_PART, ignore_errors=True)
+
+
+def _corrected(recipe: Recipe, work: Path, environ: Mapping[str, str]) -> Path:
+    """A go.mod of the recipe's that uses corrected copies of modules."""
+    sources = {}
+    for patch in recipe.patches:
+        _ask(["go", "mod", "download", patch.module], recipe.folder, environ)
+        sources[patch.module] = _module_folder(patch.module, recipe.folder, environ)
+    try:
+        return patched_modules(recipe.folder / "go.mod", sources, recipe.patches, work)
+    except PatchFailed as failure:
+        raise BuildError(str(failure)) from failure
+
+
+def _module_folder(module: str, folder: Path, environ: Mapping[str, str]) -> Path:
+    return Path(_ask(["go", "list", "-m", "-f", "{{.Dir}}", module], folder, environ).strip())
 
 
 @contextmanager
@@ -230,7 +256,7 @@ def _progress(line: str, packages: int) -> str:
 
 def _copy_templates(folder: Path, environ: Mapping[str, str]) -> None:
     module = "github.com/hyperledger/fabric"
-    source = Path(_ask(["go", "list", "-m", "-f", "{{.Dir}}", module], MODULES, environ).strip())
+    source = _module_folder(module, MODULES, environ)
     folder.mkdir()
     for name in TEMPLATES:
         shutil.copyfile(source / "sampleconfig" / name, folder / name)

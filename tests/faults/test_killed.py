@@ -77,11 +77,10 @@ async def test_the_leading_orderer(fabric_network: RunningNetwork) -> None:
     assert leader(fabric_network) != victim
 
 
-async def test_every_orderer_that_follows(fabric_network: RunningNetwork) -> None:
-    """One after the other, so that the leader is never among them."""
+async def test_two_orderers_one_after_the_other(fabric_network: RunningNetwork) -> None:
+    """Any one may fail, also right after another one came back."""
     leading = leader(fabric_network)
-    for node in fabric_network.topology.orderers:
-        if node.name != leading:
-            account = await through_a_kill(fabric_network, node.name, ALL)
-            assert account.longest_gap_s() < GAP_S_BUSY
-    assert leader(fabric_network) == leading
+    followers = [node for node in fabric_network.topology.orderers if node.name != leading]
+    for node in followers[:2]:
+        account = await through_a_kill(fabric_network, node.name, ALL)
+        assert account.longest_gap_s() < GAP_S_BUSY
