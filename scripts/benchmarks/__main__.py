@@ -6,14 +6,14 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 from scripts.benchmarks import ballots, network
 from scripts.benchmarks.figures import Figures
 
-Measure = Callable[[argparse.Namespace, Figures], Awaitable[None]]
+Measure = Callable[[argparse.Namespace, Figures], Coroutine[None, None, None]]
 
 BENCHMARKS: Mapping[str, Measure] = MappingProxyType(
     {"network": network.measure, "ballots": ballots.measure}

@@ -12,6 +12,7 @@ orderer_idle_cpu_pct peer_mb orderer_mb    likewise; memory of each
 
 import argparse
 import asyncio
+import itertools
 import os
 import signal
 import subprocess
@@ -166,19 +167,18 @@ async def _leader_dies(place: Bench, figures: Figures) -> None:
     pid = place.supervisor.pid(leader.name)
     assert pid is not None, f"{leader.name} does not run"
     commits: list[float] = []
-    async with ways(place.network) as found:
-        async with asyncio.TaskGroup() as group:
-            over = asyncio.Event()
-            for way in found:
-                group.create_task(_write_until(over, way, commits))
-            await _until_commits(commits, len(commits) + 20)
-            os.kill(pid, signal.SIGKILL)
-            killed = time.perf_counter()
-            # Those that the dead leader had ordered already may still arrive.
-            await _until_commits(commits, len(commits) + 40)
-            over.set()
+    async with ways(place.network) as found, asyncio.TaskGroup() as group:
+        over = asyncio.Event()
+        for way in found:
+            group.create_task(_write_until(over, way, commits))
+        await _until_commits(commits, len(commits) + 20)
+        os.kill(pid, signal.SIGKILL)
+        killed = time.perf_counter()
+        # Those that the dead leader had ordered already may still arrive.
+        await _until_commits(commits, len(commits) + 40)
+        over.set()
     times = sorted([killed, *(at for at in commits if at > killed)])
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
     figures.add("leader_recovery_s", max(gaps))
     await place.up(PYTHON)
 

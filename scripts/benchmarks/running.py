@@ -76,7 +76,8 @@ class Bench:
 async def bench() -> AsyncIterator[Bench]:
     """A place for a network, which is stopped and removed with everything at the end."""
     with tempfile.TemporaryDirectory(prefix="commonhold-bench-") as folder:
-        with (Path(folder) / "progress.log").open("w", encoding="utf-8") as log:
+        log = (Path(folder) / "progress.log").open("w", encoding="utf-8")
+        with log:
             place = Bench(Path(folder), Console(file=log))
             try:
                 yield place
