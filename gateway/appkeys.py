@@ -1,5 +1,6 @@
 """Typed keys of what the application holds; every part of the service finds the others here."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -35,6 +36,9 @@ AUTHENTICATORS = web.AppKey("authenticators", list[Authenticator])
 """Asked in order; a part appends its own when it starts."""
 READINESS: web.AppKey[dict[str, ReadinessCheck]] = web.AppKey("readiness")
 """By the name of the part; a part adds its own when it starts."""
+
+STOPPING = web.AppKey("stopping", asyncio.Event)
+"""Set when the service is told to stop: answers without an end must end now."""
 
 READER = web.RequestKey("reader", Reader)
 """Who asks; set before any handler runs."""

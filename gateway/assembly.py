@@ -4,8 +4,12 @@ from typing import Final
 
 from gateway import clock
 from gateway.api import acts, documents, ledger, money, people, public, voting
+from gateway.attachments import part as attachments
+from gateway.certificate import part as certificate
 from gateway.identity import certifyroutes, loginroutes
+from gateway.live import part as live
 from gateway.parts import Part
+from gateway.projection import part as projection
 
 PARTS: Final[tuple[Part, ...]] = (
     documents.PART,
@@ -17,4 +21,8 @@ PARTS: Final[tuple[Part, ...]] = (
     clock.PART,
     loginroutes.PART,
     certifyroutes.PART,
+    projection.PART,
+    live.PART,
+    attachments.PART,
+    certificate.PART,
 )

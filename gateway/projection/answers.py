@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-DIGITS_MAX: Final = 15
+DIGITS_MAX: Final = 16
 """Of a number in a place: it fits every database's integers."""
 
 

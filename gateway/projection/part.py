@@ -34,7 +34,7 @@ from gateway.routes import COMMUNITY, Parameter, Route
 from gateway.settings import FabricSection, Section, Settings
 
 PageLimit = Annotated[int, msgspec.Meta(ge=1, le=PAGE_MAX)]
-PlaceText = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{1,15}:[0-9]{1,15}\Z")]
+PlaceText = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{1,16}:[0-9]{1,16}\Z")]
 SearchText = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 _log = logging.getLogger(__name__)
 LIMIT: Final = Parameter(name="limit", kind=PageLimit, says="At most so many.")

@@ -108,6 +108,11 @@ class Projector:
         self._faults: dict[str, str] = {}
         self._changed = asyncio.Condition()
 
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels it follows."""
+        return self._source.channels
+
     def age_ms(self, channel: str, block_at: int) -> int:
         """How old an answer of this channel may be (see `AsOf`)."""
         return max(0, self._clock_ms() - self._confirmed_at.get(channel, block_at))

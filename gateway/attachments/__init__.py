@@ -1,0 +1,1 @@
+"""Documents that the ledger names by their hashes: kept, checked, served, shared, swept."""

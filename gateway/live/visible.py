@@ -1,0 +1,28 @@
+"""Who may see which event of a community: as the access table has it for what the event tells."""
+
+from typing import Final
+
+from gateway.access import CIVIC, MEMBERS, Reader
+
+FOR_MEMBERS: Final = frozenset(
+    {
+        "AccountReplaced", "ArbitrationJoined", "AwardRecorded", "BankExceptionRaised",
+        "BankExceptionResolved", "BudgetClosed", "BudgetOpened", "BudgetRatified",
+        "BulletinPublished", "BulletinWithdrawn", "CommitteeDecisionCarried",
+        "CommitteeDecisionOpened", "CommitteeSeated", "CommunityOpened", "CompanySeated",
+        "DisclosurePublished", "DisputeOpened", "DisputeWithdrawn", "EffectApplied",
+        "EmergencyTermsSet", "FreezeLifted", "FreezeTermsSet", "FundOpened", "HandoverSigned",
+        "LimitDelegated", "LineCorrected", "LineExplained", "MoneyFrozen", "MotionClosed",
+        "MotionDrafted", "MotionExtended", "MotionPublished", "MotionReviewed", "MotionVoided",
+        "OfficeHandedOver", "PaymentMoved", "RateAdopted", "RefillNeeded", "ReportPublished",
+        "ResolutionRecorded", "ResultFinal", "ResultPreliminary", "RollPinned", "RuleAdopted",
+        "StatementRecorded",
+    }
+)  # fmt: skip
+"""Facts about the community and its money. Every other event may tell who took part or who owns
+what, so only owners and the offices see it."""
+
+
+def may_see(reader: Reader, event_name: str) -> bool:
+    """Whether this reader's stream holds events of this name."""
+    return reader.who in (MEMBERS if event_name in FOR_MEMBERS else CIVIC)
