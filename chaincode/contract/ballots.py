@@ -43,14 +43,15 @@ async def cast_ballot(world: World, call: Call, actor: Actor, body: CastBallot) 
     otherwise (400 ``ballot/must-be-sealed``, ``ballot/must-not-be-sealed``,
     ``ballot/option-unknown``, ``ballot/option-repeated``, ``ballot/choices-too-many``,
     ``ballot/choices-contradict``); there is no such grant (404 ``proxy/unknown``) or it is
-    another's (403 ``proxy/not-yours``); a unit is not on the register (404 ``unit/unknown``) or
-    not the person's or grantor's (403 ``ballot/not-your-unit``); there is no such motion (404
+    another's (403 ``proxy/not-yours``); a unit is not on the register (404 ``unit/unknown``) or not
+    the person's or grantor's (403 ``ballot/not-your-unit``); there is no such motion (404
     ``motion/unknown``) or it is not put to the unit (404 ``ballot/unit-not-in-roll``); it is not
-    open (409 ``motion/wrong-phase``); the seller has voted (409 ``ballot/seller-voted``), the
-    owner has against a proxy (409 ``ballot/owner-voted``), the rule allows one ballot (409
-    ``ballot/already-cast``), or a ballot signed later is on record (409 ``ballot/superseded``);
-    ballots come on paper only (422 ``ballot/online-not-allowed``), the unit may not vote (422
-    ``ballot/unit-barred``), another co-owner votes for it (422
+    open (409 ``motion/wrong-phase``), or has ended and a late turnout may have extended it (409
+    ``motion/close-awaited``: come again after the close); the seller has voted (409
+    ``ballot/seller-voted``), the owner has against a proxy (409 ``ballot/owner-voted``), the rule
+    allows one ballot (409 ``ballot/already-cast``), or a ballot signed later is on record (409
+    ``ballot/superseded``); ballots come on paper only (422 ``ballot/online-not-allowed``), the unit
+    may not vote (422 ``ballot/unit-barred``), another co-owner votes for it (422
     ``ballot/not-the-representative``); or the grant does not hold (409 ``proxy/revoked``,
     ``proxy/not-in-force``; 422 ``proxy/not-allowed``, ``proxy/other-motion``,
     ``proxy/unit-not-granted``, ``proxy/expiry-too-long``, ``proxy/mandate-split``,
@@ -59,7 +60,8 @@ async def cast_ballot(world: World, call: Call, actor: Actor, body: CastBallot) 
     motion = await world.find(keys.motion(world.community, body.motion_id), Motion)
     cases = [await _case(world, motion, body, unit_id) for unit_id in body.unit_ids]
     order = _order(call, actor, body)
-    recorded = cast(order, motion, cases, await _grant(world, body))
+    grant = await _grant(world, body)
+    recorded = cast(order, motion, cases, grant, await _left_out(world, motion, body, grant))
     assert motion is not None, body.motion_id
     if order.grant_id is not None:
         await _use_proxy(world, motion, order)
@@ -75,14 +77,21 @@ async def cast_reads(world: World, body: CastBallot) -> Sequence[str]:
     community, motion_id = world.community, body.motion_id
     motion = await world.find(keys.motion(community, motion_id), Motion)
     wanted = [keys.proxy_grant(community, body.grant_id)] if body.grant_id else []
-    for unit_id in body.unit_ids:
-        wanted += [
-            keys.unit(community, unit_id),
-            keys.ballot(community, motion_id, unit_id),
-            keys.paper_sheet(community, motion_id, unit_id),
-        ]
-        if motion is not None and motion.roll is not None:
-            wanted.append(keys.roll_entry(community, motion.roll.roll_id, unit_id))
+    if motion is not None:
+        for unit_id in body.unit_ids:
+            wanted += _unit_reads(world, motion, unit_id)
+    return wanted
+
+
+def _unit_reads(world: World, motion: Motion, unit_id: str) -> list[str]:
+    community, motion_id = world.community, motion.motion_id
+    wanted = [
+        keys.unit(community, unit_id),
+        keys.ballot(community, motion_id, unit_id),
+        keys.paper_sheet(community, motion_id, unit_id),
+    ]
+    if motion.roll is not None:
+        wanted.append(keys.roll_entry(community, motion.roll.roll_id, unit_id))
     return wanted
 
 
@@ -136,6 +145,19 @@ async def _grant(world: World, body: CastBallot) -> ProxyGrant | None:
     if body.grant_id is None:
         return None
     return await world.find(keys.proxy_grant(world.community, body.grant_id), ProxyGrant)
+
+
+async def _left_out(
+    world: World, motion: Motion | None, body: CastBallot, grant: ProxyGrant | None
+) -> list[Case]:
+    """The other units of the grant, where the rule wants one answer for all of them."""
+    if grant is None or motion is None or motion.publication is None:
+        return []
+    if motion.publication.rule.proxy.split_mandate:
+        return []
+    others = [unit_id for unit_id in grant.unit_ids if unit_id not in body.unit_ids]
+    await world.prefetch([key for unit in others for key in _unit_reads(world, motion, unit)])
+    return [await _case(world, motion, body, unit_id) for unit_id in others]
 
 
 async def _use_proxy(world: World, motion: Motion, order: Order) -> None:

@@ -7,15 +7,15 @@ with one answer; either all its ballots count or none does.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chaincode.errors import BadInput, Conflict, NotAllowed, NotFound, RuleForbids
+from chaincode.errors import BadInput, Conflict, NotAllowed, NotFound, Refusal, RuleForbids
 from chaincode.model.ballot import Ballot, CoSignature, PaperSheet, ProxyGrant, SealedChoice
-from chaincode.model.motion import Content, Motion, Phase
+from chaincode.model.motion import Content, Motion
 from chaincode.model.procedure import CoOwner, Revote
 from chaincode.model.roll import RollEntry, Sale, Unit, Use
 from chaincode.model.rule import DecisionRule
 from chaincode.model.tally import UnitWeight
 from chaincode.rules.count import ballot_options, require_choices
-from chaincode.rules.motion import published, require_phase
+from chaincode.rules.motion import published, require_casting
 from chaincode.rules.motion_draft import in_scope, own_options
 from chaincode.rules.paper import resolved
 from chaincode.rules.proxy import require_holds, require_proxy
@@ -75,15 +75,20 @@ class Cast:
 
 
 def cast(
-    order: Order, motion: Motion | None, cases: Sequence[Case], grant: ProxyGrant | None
+    order: Order,
+    motion: Motion | None,
+    cases: Sequence[Case],
+    grant: ProxyGrant | None,
+    left_out: Sequence[Case] = (),
 ) -> tuple[Cast, ...]:
     """The records of one casting act; `cases` stand in the order of its units.
 
-    The owners are those of the living register: a buyer votes where the seller has not, with the
-    weight that the frozen roll gives the unit.
+    `left_out` are the other units of the grant, where the rule wants one answer for all. The owners
+    are those of the living register: a buyer votes where the seller has not, with the weight that
+    the frozen roll gives the unit.
     Refused, in this order: BadInput as `require_answer`; as
     `proxy.require_proxy`; NotFound `unit/unknown`, NotAllowed `ballot/not-your-unit`; NotFound
-    `motion/unknown`, `ballot/unit-not-in-roll`; Conflict `motion/wrong-phase`,
+    `motion/unknown`, `ballot/unit-not-in-roll`; Conflict as `motion.require_casting`,
     `ballot/seller-voted`, `ballot/owner-voted`, `ballot/already-cast`, `ballot/superseded`;
     RuleForbids `ballot/online-not-allowed`, `ballot/unit-barred`,
     `ballot/not-the-representative`, and as `proxy.require_holds`.
@@ -97,11 +102,13 @@ def cast(
         raise NotFound("motion/unknown")
     for case in cases:
         _require_on_roll(motion, case)
-    require_phase(motion, order.at, Phase.OPEN)
+    require_casting(motion, order.at)
     rule = published(motion).rule
     for case in cases:
         _require_replaceable(rule, order, case)
     _require_allowed(rule, order, motion, cases, grant)
+    if grant is not None:
+        _require_covered(rule, order, motion, cases, left_out, grant)
     return tuple(_cast(rule, order, motion, case, i) for i, case in enumerate(cases))
 
 
@@ -263,9 +270,40 @@ def _require_allowed(
     for case in cases:
         require_not_barred(motion, case.entry)
         _require_representative(rule, case, _principal(order, grant))
-    if grant is not None:
-        co_owned = any(_needs_all(rule, case) for case in cases)
-        require_holds(rule, grant, motion.motion_id, order.unit_ids, order.at, co_owned=co_owned)
+
+
+def _require_covered(
+    rule: DecisionRule,
+    order: Order,
+    motion: Motion,
+    cases: Sequence[Case],
+    left_out: Sequence[Case],
+    grant: ProxyGrant,
+) -> None:
+    require_holds(
+        rule,
+        grant,
+        motion.motion_id,
+        order.unit_ids,
+        order.at,
+        splits=any(_may_cast(rule, order, motion, case, grant) for case in left_out),
+        co_owned=any(_needs_all(rule, case) for case in cases),
+    )
+
+
+def _may_cast(
+    rule: DecisionRule, order: Order, motion: Motion, case: Case, grant: ProxyGrant
+) -> bool:
+    """Whether the act could have named this unit as well: the motion is put to it, the grantor
+    still owns it and has not voted for it."""
+    try:
+        _require_speaks(order, case, grant)
+        _require_on_roll(motion, case)
+        _require_replaceable(rule, order, case)
+        _require_allowed(rule, order, motion, (case,), grant)
+    except Refusal:
+        return False
+    return True
 
 
 def require_not_barred(motion: Motion, entry: RollEntry | None) -> None:

@@ -63,6 +63,19 @@ def require_phase(motion: Motion, now_ms: int, *needed: Phase) -> None:
         raise Conflict("motion/wrong-phase", phase=found, needed=",".join(needed))
 
 
+def require_casting(motion: Motion, now_ms: int) -> None:
+    """Refuse (Conflict) a ballot outside the window.
+
+    Where a late turnout extends the window, whether it did is known once somebody has closed:
+    till then a ballot is told to come again, for it may still be in time. (The extension follows
+    from all ballots, and a ballot that read them all would die by every other one.) Raises
+    `motion/close-awaited`, otherwise `motion/wrong-phase`.
+    """
+    if phase(motion, now_ms) is Phase.ENDED and now_ms < _late_quorum_latest(motion):
+        raise Conflict("motion/close-awaited", ended_at=closes_at(motion))
+    require_phase(motion, now_ms, Phase.OPEN)
+
+
 def published(motion: Motion) -> Publication:
     """The publication of a motion whose phase says that it has one."""
     assert motion.publication is not None, motion.motion_id
@@ -210,12 +223,17 @@ def late_quorum_end(motion: Motion, reached_at: int | None, now_ms: int) -> int 
 
     `reached_at` is when the turnout was first met. Once per motion.
     """
-    late_ms = published(motion).rule.times.late_quorum_ms
-    earlier = any(e.reason is ExtensionReason.LATE_QUORUM for e in motion.extensions)
-    if not late_ms or earlier or reached_at is None:
+    if reached_at is None:
         return None
-    end = reached_at + late_ms
+    end = min(reached_at + published(motion).rule.times.late_quorum_ms, _late_quorum_latest(motion))
     return end if end > max(closes_at(motion), now_ms) else None
+
+
+def _late_quorum_latest(motion: Motion) -> int:
+    """The latest end that a late turnout can bring; the end that stands once it has, or cannot."""
+    if any(e.reason is ExtensionReason.LATE_QUORUM for e in motion.extensions):
+        return closes_at(motion)
+    return closes_at(motion) + published(motion).rule.times.late_quorum_ms
 
 
 def turnout_reached_at(motion: Motion, returned: Sequence[tuple[int, UnitWeight]]) -> int | None:

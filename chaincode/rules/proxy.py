@@ -90,11 +90,13 @@ def require_holds(
     unit_ids: Collection[str],
     now_ms: int,
     *,
+    splits: bool,
     co_owned: bool,
 ) -> None:
     """Refuse a proxy for what the grant or the rule does not cover.
 
-    Without split mandate all units of a grant get one answer in one act. Where all co-owners must
+    Without split mandate all units of a grant get one answer in one act; `splits` says that the
+    act leaves out one that it could have named. Where all co-owners must
     sign, one of them cannot send a proxy alone.
     Raises as `require_in_force`; RuleForbids `proxy/not-allowed`, `proxy/other-motion`,
     `proxy/unit-not-granted`, `proxy/expiry-too-long`, `proxy/mandate-split`,
@@ -110,7 +112,7 @@ def require_holds(
         raise RuleForbids("proxy/unit-not-granted")
     if terms.expiry_ms_max and held.until_at - held.from_at > terms.expiry_ms_max:
         raise RuleForbids("proxy/expiry-too-long", most_ms=terms.expiry_ms_max)
-    if not terms.split_mandate and len(unit_ids) < len(held.unit_ids):
+    if not terms.split_mandate and splits:
         raise RuleForbids("proxy/mandate-split", granted=len(held.unit_ids))
     if co_owned:
         raise RuleForbids("proxy/all-owners-must-sign")

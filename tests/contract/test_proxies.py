@@ -110,6 +110,29 @@ async def test_a_proxy_holds_only_what_grant_and_rule_cover(
     assert refusal(await town.cast("o9", *names, grant_id="g1")) == expected
 
 
+async def test_a_grant_binds_only_the_units_it_can_still_vote_for() -> None:
+    """What was sold, voted for by its owner or lies outside the motion splits no mandate."""
+    town = await town_with()
+    await town.agreed(grant(town))
+    assert refusal(await town.cast("o9", "1-1-1", grant_id="g1")) == (422, "proxy/mandate-split")
+    await town.sell("1-1-2", "buyer")
+    await town.agreed(town.ballot("many", "1-1-3"))
+    await town.agreed(town.ballot("o9", "1-1-1", grant_id="g1", choices=["against"]))
+    assert (await town.ask("turnout", motion_id="m1"))["returned"]["lots"] == 2
+
+
+async def test_a_general_grant_serves_a_motion_of_one_building() -> None:
+    rows = [unit_row("1-1-1", "many"), unit_row("2-1-1", "many"), unit_row("1-1-2", "o9")]
+    rule = without_reviews("cn-278-fund-use-part", authority={"initiators": ["regulator"]})
+    town = await Commons().settle(rows, rules=[rule])
+    scope = {"kind": rule["electorate"]["scope"], "ids": ["1"]}
+    await town.open_motion(matter_class=rule["matter_class"], scope=scope)
+    await town.agreed(grant(town, unit_ids=["1-1-1", "2-1-1"]))
+    both = await town.cast("o9", "1-1-1", "2-1-1", grant_id="g1")
+    assert refusal(both) == (404, "ballot/unit-not-in-roll")
+    await town.agreed(town.ballot("o9", "1-1-1", grant_id="g1"))
+
+
 async def test_a_cap_counts_all_grants_of_one_proxy() -> None:
     """New South Wales: at most one in ten lots here; the second owner's grant is too much."""
     town = await town_with(cap_count=3, split_mandate=True)

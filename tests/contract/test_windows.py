@@ -122,15 +122,21 @@ async def test_a_turnout_reached_late_extends_the_window_once(
         await town.agreed(town.ballot(f"o{number}", UNITS[number - 1]))
     town.ledger.now_ms = end_at - before_end_ms
     await town.agreed(town.ballot(f"o{votes}", UNITS[votes - 1]), town.ballot("o1", UNITS[0]))
+    town.ledger.now_ms = end_at
+    too_soon = town.ballot("o6", UNITS[5])
+    assert refusal(await town.carry(too_soon)) == (409, "motion/close-awaited")
     closed = await town.closed()
     if extended_by_ms is None:
+        assert refusal(await town.carry(too_soon)) == (409, "motion/wrong-phase")
         assert closed["extensions"] == []
         assert closed["closed"] is not None
         return
     assert [e["reason"] for e in closed["extensions"]] == ["late-quorum"]
     assert closed["extensions"][0]["closes_at"] == end_at + extended_by_ms
     assert await town.phase() == "open"
-    assert (await town.cast("o6", UNITS[5])).status == 200
+    await town.agreed(too_soon)
+    await town.ended()
+    assert refusal(await town.cast("o6", UNITS[5])) == (409, "motion/wrong-phase")
     assert (await town.closed())["closed"] is not None
 
 
@@ -141,6 +147,9 @@ async def test_a_late_turnout_known_too_late_extends_nothing() -> None:
     for number in range(1, 5):
         await town.agreed(town.ballot(f"o{number}", UNITS[number - 1]))
     town.ledger.now_ms += HOUR_MS
+    assert refusal(await town.cast("o5", UNITS[4])) == (409, "motion/close-awaited")
+    town.ledger.now_ms += 1
+    assert refusal(await town.cast("o5", UNITS[4])) == (409, "motion/wrong-phase")
     closed = await town.done(Org.BANK, "close_motion", motion_id="m1")
     assert (closed["extensions"], closed["closed"] is None) == ([], False)
 
