@@ -50,6 +50,8 @@ def decode_unambiguous(data: bytes, kind: type[T]) -> T:
     Raises BadInput ``input/malformed`` or ``input/duplicate-field``.
     """
     value = decode(data, kind)
+    if msgspec.json.encode(value) == data:
+        return value
     try:
         if not _is_own_spelling(data):
             json.loads(data, object_pairs_hook=_refuse_duplicates)

@@ -7,7 +7,7 @@ its neighbours'. Each key reaches the peer once, with its last value.
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from chaincode import codec, keys
 from chaincode.errors import NotFound
@@ -54,6 +54,13 @@ class Ledger(Protocol):
         """The transaction's one event."""
 
 
+class _Unwritten:
+    """Stands for a key that the transaction has not written."""
+
+
+_UNWRITTEN: Final = _Unwritten()
+
+
 class World:
     """The records of one community in one transaction."""
 
@@ -63,6 +70,8 @@ class World:
         self._read: dict[str, bytes | None] = {}
         self._decoded: dict[str, Record] = {}
         self._written: dict[str, Record | None] = {}
+        self._undo: dict[str, Record | _Unwritten | None] | None = None
+        """Within all_or_nothing: what was written before, of each key written since."""
         self._events: list[Record] = []
 
     # --- Reading ---
@@ -70,6 +79,8 @@ class World:
     async def prefetch(self, wanted: Sequence[str]) -> None:
         """Read many keys in one round trip; later reads of them cost none."""
         missing = [key for key in dict.fromkeys(wanted) if key not in self._read]
+        if not missing:
+            return
         for key, value in zip(missing, await self._ledger.get_many(missing), strict=True):
             self._read[key] = value
 
@@ -129,11 +140,11 @@ class World:
 
     def save(self, key: str, record: Record) -> None:
         """Write ``record`` under ``key``."""
-        self._written[key] = record
+        self._write(key, record)
 
     def delete(self, key: str) -> None:
         """Remove ``key`` from the state; its history stays."""
-        self._written[key] = None
+        self._write(key, None)
 
     def emit(self, event: Record) -> None:
         """Announce a fact; all facts of a transaction travel in its one event."""
@@ -141,14 +152,27 @@ class World:
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
-        """Take back what is written inside when an exception leaves the block."""
-        written, events = dict(self._written), len(self._events)
+        """Take back what is written inside when an exception leaves the block; not nested."""
+        assert self._undo is None, self.community
+        undo: dict[str, Record | _Unwritten | None] = {}
+        self._undo, events = undo, len(self._events)
         try:
             yield
         except BaseException:
-            self._written = written
+            for key, before in undo.items():
+                if isinstance(before, _Unwritten):
+                    del self._written[key]
+                else:
+                    self._written[key] = before
             del self._events[events:]
             raise
+        finally:
+            self._undo = None
+
+    def _write(self, key: str, record: Record | None) -> None:
+        if self._undo is not None and key not in self._undo:
+            self._undo[key] = self._written.get(key, _UNWRITTEN)
+        self._written[key] = record
 
     def flush(self) -> None:
         """Hand all writes, sorted by key, and the event to the ledger; once, at the end."""

@@ -62,10 +62,12 @@ async def test_a_scan_sees_its_own_writes() -> None:
     ]
 
 
-def spoil(world: World) -> None:
+def spoil(world: World, *names: str) -> None:
+    """Save these notes, delete those named in capitals, and fail."""
     with world.all_or_nothing():
-        world.save("fuzemen/note/a", Note(text="inside"))
-        world.save("fuzemen/note/b", Note(text="inside"))
+        for name in names:
+            key = f"fuzemen/note/{name.lower()}"
+            world.delete(key) if name.isupper() else world.save(key, Note(text="inside"))
         world.emit(Note(text="inside"))
         raise BadInput("note/bad")
 
@@ -75,10 +77,31 @@ async def test_what_fails_is_taken_back_alone() -> None:
     world.save("fuzemen/note/a", Note(text="before"))
     world.emit(Note(text="before"))
     with pytest.raises(BadInput):
-        spoil(world)
+        spoil(world, "a", "b")
     world.flush()
     assert opened.writes == {"fuzemen/note/a": b'{"number":0,"text":"before"}'}
     assert opened.event == ("commonhold", b'[{"number":0,"text":"before"}]')
+
+
+async def test_what_is_taken_back_is_as_it_was_for_every_reader() -> None:
+    opened, world = transaction(await noted("a", "b"))
+    world.delete("fuzemen/note/a")
+    world.save("fuzemen/note/c", Note(text="kept"))
+    with pytest.raises(BadInput):
+        spoil(world, *"aaBcdb")
+    with world.all_or_nothing():
+        world.save("fuzemen/note/e", Note(text="later"))
+    found = await world.scan("fuzemen/note", Note)
+    assert [(key[-1], note.text) for key, note in found] == [
+        ("b", "b"),
+        ("c", "kept"),
+        ("e", "later"),
+    ]
+    assert await world.find("fuzemen/note/a", Note) is None
+    assert await world.find("fuzemen/note/b", Note) == Note(text="b")
+    assert await world.find("fuzemen/note/d", Note) is None
+    world.flush()
+    assert sorted(opened.writes) == [f"fuzemen/note/{name}" for name in "ace"]
 
 
 async def test_a_key_is_read_once() -> None:
