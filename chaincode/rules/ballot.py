@@ -18,7 +18,7 @@ from chaincode.rules.count import ballot_options, require_choices
 from chaincode.rules.motion import published, require_casting
 from chaincode.rules.motion_draft import in_scope, own_options
 from chaincode.rules.paper import resolved
-from chaincode.rules.proxy import require_holds, require_proxy
+from chaincode.rules.proxy import require_holds, require_in_force, require_proxy
 from chaincode.rules.roll import is_owner, owner_ids
 from chaincode.rules.sealing import is_sealed
 from chaincode.rules.weights import may_vote
@@ -86,12 +86,12 @@ def cast(
     `left_out` are the other units of the grant, where the rule wants one answer for all. The owners
     are those of the living register: a buyer votes where the seller has not, with the weight that
     the frozen roll gives the unit.
-    Refused, in this order: BadInput as `require_answer`; as
-    `proxy.require_proxy`; NotFound `unit/unknown`, NotAllowed `ballot/not-your-unit`; NotFound
-    `motion/unknown`, `ballot/unit-not-in-roll`; Conflict as `motion.require_casting`,
+    Refused, in this order: BadInput as `require_answer`; as `proxy.require_proxy`; NotFound
+    `unit/unknown`, NotAllowed `ballot/not-your-unit`; NotFound `motion/unknown`,
+    `ballot/unit-not-in-roll`; Conflict as `motion.require_casting` and `proxy.require_in_force`,
     `ballot/seller-voted`, `ballot/owner-voted`, `ballot/already-cast`, `ballot/superseded`;
-    RuleForbids `ballot/online-not-allowed`, `ballot/unit-barred`,
-    `ballot/not-the-representative`, and as `proxy.require_holds`.
+    RuleForbids `ballot/online-not-allowed`, `ballot/unit-barred`, `ballot/not-the-representative`,
+    and as `proxy.require_holds`.
     """
     require_answer(order, motion)
     if order.grant_id is not None:
@@ -103,6 +103,8 @@ def cast(
     for case in cases:
         _require_on_roll(motion, case)
     require_casting(motion, order.at)
+    if grant is not None:
+        require_in_force(grant, order.at)
     rule = published(motion).rule
     for case in cases:
         _require_replaceable(rule, order, case)
@@ -285,7 +287,6 @@ def _require_covered(
         grant,
         motion.motion_id,
         order.unit_ids,
-        order.at,
         splits=any(_may_cast(rule, order, motion, case, grant) for case in left_out),
         co_owned=any(_needs_all(rule, case) for case in cases),
     )

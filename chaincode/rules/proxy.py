@@ -88,7 +88,6 @@ def require_holds(
     held: ProxyGrant,
     motion_id: str,
     unit_ids: Collection[str],
-    now_ms: int,
     *,
     splits: bool,
     co_owned: bool,
@@ -98,11 +97,10 @@ def require_holds(
     Without split mandate all units of a grant get one answer in one act; `splits` says that the
     act leaves out one that it could have named. Where all co-owners must
     sign, one of them cannot send a proxy alone.
-    Raises as `require_in_force`; RuleForbids `proxy/not-allowed`, `proxy/other-motion`,
+    Raises RuleForbids `proxy/not-allowed`, `proxy/other-motion`,
     `proxy/unit-not-granted`, `proxy/expiry-too-long`, `proxy/mandate-split`,
     `proxy/all-owners-must-sign`.
     """
-    require_in_force(held, now_ms)
     terms = rule.proxy
     if not terms.allowed:
         raise RuleForbids("proxy/not-allowed")

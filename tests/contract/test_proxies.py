@@ -156,6 +156,19 @@ async def test_a_grant_holds_in_its_time() -> None:
         assert status == 200 or refusal(outcome) == (409, "proxy/not-in-force")
 
 
+async def test_a_grant_taken_back_is_a_conflict_before_any_rule() -> None:
+    rows = [unit_row("1-1-1", "ann", in_arrears=True), unit_row("1-1-2", "ben")]
+    rule = without_reviews(electorate={"arrears": "no-vote"}, proxy={"allowed": True})
+    town = await Commons().settle(rows, rules=[rule])
+    await town.open_motion()
+    await town.agreed(grant(town, "ann", unit_ids=["1-1-1"], proxy_id="ben"))
+    barred = await town.cast("ben", "1-1-1", grant_id="g1")
+    assert refusal(barred) == (422, "ballot/unit-barred")
+    await town.agreed(town.act(town.people["ann"], "revoke_proxy", grant_id="g1"))
+    revoked = await town.cast("ben", "1-1-1", grant_id="g1")
+    assert refusal(revoked) == (409, "proxy/revoked")
+
+
 async def test_the_owners_own_ballot_wins_before_and_after() -> None:
     town = await town_with(split_mandate=True)
     await town.agreed(grant(town))
