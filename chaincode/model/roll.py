@@ -20,6 +20,10 @@ SHARE_MAX: Final = 1_000_000
 SET_PREFIX: Final = "set-"
 """Begins the head id of several owners together; an owner's id never does."""
 
+UNIT_AMOUNT_MAX: Final = 1_000_000_000
+"""10 km2, or so many parts: totals of 20,000 units stay exact integers for every reader."""
+
+UnitAmount = Annotated[int, msgspec.Meta(ge=0, le=UNIT_AMOUNT_MAX)]
 SharePart = Annotated[int, msgspec.Meta(ge=1, le=SHARE_MAX)]
 
 
@@ -86,7 +90,7 @@ class UnitRow(Record, kw_only=True, omit_defaults=True):
     unit_id: Id
     building: Id
     entrance: Id
-    area_dm2: AreaDm2
+    area_dm2: UnitAmount
     area_source: AreaSource
     owners: tuple[Share, ...]
     use: Use = Use.DWELLING
@@ -94,8 +98,8 @@ class UnitRow(Record, kw_only=True, omit_defaults=True):
     deed_sha256: Sha256 | None = None
     representative: Id | None = None
     in_arrears: bool = False
-    entitlement: Count = 0
-    share_value: Count = 0
+    entitlement: UnitAmount = 0
+    share_value: UnitAmount = 0
 
 
 class Naming(Record):

@@ -23,6 +23,8 @@ from chaincode.model.procedure import (
 )
 
 RATIO_MAX = 1_000_000
+GRADES_MAX = 100
+"""With the fixed options they fit into the mask of a sealed ballot."""
 RatioPart = Annotated[int, msgspec.Meta(ge=0, le=RATIO_MAX)]
 IsoDate = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")]
 
@@ -240,7 +242,7 @@ class BallotForm(Record):
     options: tuple[Id, ...] = (Option.FOR, Option.AGAINST, Option.ABSTAIN)
     multi_seat: MultiSeat | None = None
     choice_ranking: Ranking | None = None
-    grades: tuple[Grade, ...] = ()
+    grades: Annotated[tuple[Grade, ...], msgspec.Meta(max_length=GRADES_MAX)] = ()
 
 
 class DecisionRule(Record):

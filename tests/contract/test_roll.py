@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chaincode.model.base import Org
-from chaincode.model.roll import OWNERS_PER_UNIT_MAX, UNITS_MAX
+from chaincode.model.roll import OWNERS_PER_UNIT_MAX, UNIT_AMOUNT_MAX, UNITS_MAX
 from chaincode.rules.roll import ROWS_TOLD_CHARS_MAX
 from tests.support.determinism import assert_deterministic
 from tests.support.faults import (
@@ -118,6 +118,16 @@ async def test_a_bad_row_refuses_the_whole(town: Town, name: str) -> None:
     assert refusal(outcome) == (400, "roll/bad-rows")
     assert json.loads(outcome.message.partition(" ")[2]) == {"count": 1, "rows": f"1:{code}"}
     assert town.ledger.state() == before
+
+
+@pytest.mark.parametrize("name", ["area_dm2", "entitlement", "share_value"])
+async def test_totals_stay_exact_integers(town: Town, name: str) -> None:
+    """What could add up to more than a reader can hold would stop every later count."""
+    most = {"area_dm2": 1, name: UNIT_AMOUNT_MAX}
+    huge = {**TWO[0], **most, name: UNIT_AMOUNT_MAX + 1}
+    outcome = await town.call(Org.REGULATOR, "import_roll", units=[huge], evidence_sha256=HASH)
+    assert refusal(outcome) == (400, "input/malformed")
+    assert (await town.add_units([{**TWO[0], **most}]))["unit_count"] == 1
 
 
 async def test_as_many_owners_as_allowed(town: Town) -> None:
