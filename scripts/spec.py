@@ -88,10 +88,16 @@ def _records() -> str:
 
 def _keys() -> str:
     lines = ["## Keys", "", "| key | what it holds |", "|---|---|"]
-    for node in ast.parse(inspect.getsource(keys)).body:
-        if isinstance(node, ast.FunctionDef) and (pattern := _key_pattern(node)):
+    for node in _key_functions():
+        if pattern := _key_pattern(node):
             lines.append(f"| `{pattern}` | {_one_line(ast.get_docstring(node) or '')} |")
     return "\n".join(lines)
+
+
+def _key_functions() -> Iterator[ast.FunctionDef]:
+    for info in pkgutil.iter_modules(keys.__path__, keys.__name__ + "."):
+        tree = ast.parse(inspect.getsource(importlib.import_module(info.name)))
+        yield from (node for node in tree.body if isinstance(node, ast.FunctionDef))
 
 
 def _key_pattern(function: ast.FunctionDef) -> str:

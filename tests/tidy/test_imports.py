@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "chaincode.model": {"chaincode.model"},
     "chaincode.errors": set(),
     "chaincode.codec": {"chaincode.model", "chaincode.errors"},
-    "chaincode.keys": {"chaincode.model", "chaincode.errors"},
+    "chaincode.keys": {"chaincode.model", "chaincode.errors", "chaincode.keys"},
     "chaincode.access": {"chaincode.model", "chaincode.errors"},
     "chaincode.jws": {"chaincode.model", "chaincode.errors", "chaincode.codec"},
     "chaincode.acts": {
