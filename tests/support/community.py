@@ -316,6 +316,14 @@ class Commons(Town):
                 await self.owner(buyer)
 
 
+async def paper_town(**rule: Any) -> Commons:
+    """A town with an open motion whose rule takes paper."""
+    channels = {"paper": True, **rule.pop("channels", {})}
+    town = await Commons().settle(rules=[without_reviews(channels=channels, **rule)])
+    await town.open_motion()
+    return town
+
+
 def usual_rows() -> list[dict[str, Any]]:
     """Six units of 100 m2, each of one owner, in two buildings."""
     return [
