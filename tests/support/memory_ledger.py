@@ -1,9 +1,15 @@
 """An in-memory ledger with versions: transactions read a snapshot and commit or conflict."""
 
+from bisect import bisect_left
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
+from chaincode import acts, codec
 from chaincode.contract.contract import CommonholdContract, Outcome
+from chaincode.model.act import ACCEPTED, Answers
+
+PERIOD_MS = 7 * 24 * 60 * 60 * 1000
 
 
 class ReadConflict(Exception):
@@ -33,10 +39,21 @@ class FakeLedger:
     transaction_count: int = 0
     log: list[tuple[str, str, Sequence[bytes], int]] = field(default_factory=list)
     """Every submitted call with its time, for a replay."""
+    answered: list[tuple[str, Sequence[bytes], bytes]] = field(default_factory=list)
+    """Every call that was not refused, with its arguments and answer."""
+    ordered: list[str] = field(default_factory=list, repr=False)
+    """The keys of `histories` sorted, as far as they were asked for; never changed in place."""
 
     def value(self, key: str) -> bytes | None:
         history = self.histories.get(key)
         return history[-1].value if history else None
+
+    def keys_between(self, start: str, end: str) -> list[str]:
+        """Every key ever written from `start` until before `end`, sorted."""
+        new = list(self.histories)[len(self.ordered) :]
+        if new:
+            self.ordered = sorted([*self.ordered, *new])
+        return self.ordered[bisect_left(self.ordered, start) : bisect_left(self.ordered, end)]
 
     def state(self) -> dict[str, bytes]:
         """All present pairs, sorted."""
@@ -67,11 +84,46 @@ class FakeLedger:
         outcome = await self.contract().answer(transaction)
         if outcome.status < 400:
             transaction.commit()
+            self.answered.append((function, args, outcome.payload))
         return outcome
+
+    async def hold_back(self, msp_id: str, function: str, *args: bytes) -> "HeldBack":
+        """Endorse, and commit only when told to."""
+        transaction = self.transaction(msp_id, function, *args)
+        return FakeHeldBack(transaction, await self.contract().answer(transaction))
+
+    async def reach(self, at_ms: int) -> None:
+        """Let time pass until then."""
+        self.now_ms = max(self.now_ms, at_ms)
+
+    @property
+    def period_ms(self) -> int:
+        """How long a phase of a scenario lasts."""
+        return PERIOD_MS
 
     async def evaluate(self, msp_id: str, function: str, *args: bytes) -> Outcome:
         """Run and forget, as a query does."""
-        return await self.contract().answer(self.transaction(msp_id, function, *args))
+        outcome = await self.contract().answer(self.transaction(msp_id, function, *args))
+        if outcome.status < 400:
+            self.answered.append((function, args, outcome.payload))
+        return outcome
+
+    @property
+    def called(self) -> frozenset[str]:
+        """Transactions and queries answered and acts accepted so far, by name."""
+        functions = {function for function, _, _ in self.answered}
+        return frozenset(functions.union(*(accepted_acts(*call) for call in self.answered)))
+
+
+class HeldBack(Protocol):
+    """An endorsed call that has not been ordered."""
+
+    @property
+    def outcome(self) -> Outcome: ...
+
+    async def send(self) -> None:
+        """Order it; raises ReadConflict when what it had read changed meanwhile."""
+        ...
 
 
 @dataclass
@@ -138,5 +190,25 @@ class FakeTransaction:
         return len(self.ledger.histories.get(key, []))
 
     def _versions(self, start: str, end: str) -> list[tuple[str, int]]:
-        inside = sorted(key for key in self.ledger.histories if start <= key < end)
+        inside = self.ledger.keys_between(start, end)
         return [(key, self._version(key)) for key in inside if self.ledger.value(key) is not None]
+
+
+@dataclass(frozen=True)
+class FakeHeldBack:
+    """See `HeldBack`."""
+
+    transaction: FakeTransaction
+    outcome: Outcome
+
+    async def send(self) -> None:
+        self.transaction.commit()
+
+
+def accepted_acts(function: str, args: Sequence[bytes], payload: bytes) -> set[str]:
+    """The acts of a batch that were accepted, by name."""
+    if function != "submit_acts":
+        return set()
+    answers = codec.decode_stored(payload, Answers).answers
+    carried = zip(args[1:], answers, strict=True)
+    return {acts.parse(act).head.act for act, answer in carried if answer.code == ACCEPTED}
