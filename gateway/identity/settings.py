@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from gateway.settings import PositiveCount, Seconds, Section, secret_file_findings
+from gateway.settings import Seconds, Section, secret_file_findings
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 DAYS_MAX: Final = 5 * 365
@@ -60,7 +60,7 @@ class IdentitySection(Section, frozen=True):
     ca_registrar: str = "registrar"
     """Who registers at the CA: an identity that may register the type `person`."""
     ca_registrar_secret_file: Path | None = None
-    credential_days: Annotated[PositiveCount, msgspec.Meta(le=DAYS_MAX)] = 365
+    credential_days: Annotated[int, msgspec.Meta(ge=1, le=DAYS_MAX)] = 365
 
     @property
     def is_on(self) -> bool:

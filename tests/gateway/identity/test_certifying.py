@@ -81,6 +81,14 @@ async def test_one_way_never_needs_a_face(bureau: Bureau, tmp_path: Path) -> Non
         )
 
 
+async def test_a_way_that_the_provider_cannot_go_is_not_offered(tmp_path: Path) -> None:
+    address = str(tmp_path / "identity.db")
+    async with bureau_at(address, tmp_path, steps=STEPS[Flow.COUNTER]) as bureau:
+        assert await bureau.certifying.offered() == (Flow.COUNTER,)
+        assert await refused(bureau.open(Applicant())) == (422, "certification/flow-not-offered")
+        assert (await bureau.open(Applicant(), Flow.COUNTER)).next_step is Step.ROLL
+
+
 async def test_the_same_request_again_is_the_same_certification(bureau: Bureau) -> None:
     who = Applicant()
     request = who.request()
@@ -318,6 +326,7 @@ async def test_one_person_one_holder_at_the_authority(bureau: Bureau) -> None:
     await bureau.open(other)
     with pytest.raises(Problem) as problem:
         await bureau.begin(other, Step.ROLL)
+    assert (problem.value.status, problem.value.code) == (422, "provider/refused")
     assert problem.value.details == {"reason": "holder/other-person"}
 
 
