@@ -22,7 +22,12 @@ BENCHMARKS: Mapping[str, Measure] = MappingProxyType(
 
 def main() -> int:
     """Measure, and print or write the figures as they come in."""
-    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench",
+        description=__doc__,
+        epilog="\n".join(str(module.__doc__) for module in (network, ballots)),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("benchmark", choices=sorted(BENCHMARKS))
     parser.add_argument("--json", type=Path, help="where the figures go besides the screen")
     parser.add_argument(

@@ -12,6 +12,8 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+
 from chaincode.model.base import Org
 from gateway.fabric.backoff import retry_conflicts
 from gateway.fabric.client import FabricClient
@@ -23,7 +25,9 @@ from network.home import Network
 from network.places import NodeFiles, person_msp
 from scripts.benchmarks.electorate import State
 
-READY_S_MAX = 30.0
+ROOT = Path(__file__).parents[2]
+READY_S_MAX = 90.0
+READY_PAUSE_S = 0.2
 STOP_S_MAX = 60.0
 
 
@@ -32,6 +36,7 @@ class GatewayProcess:
     """One running gateway."""
 
     url: str
+    operations_url: str
     process: asyncio.subprocess.Process
 
     def kill(self) -> None:
@@ -73,14 +78,15 @@ def settings_text(
 
 
 async def start_gateway(config: Path, log: Path) -> GatewayProcess:
-    """Start a gateway; gives it once it listens."""
+    """Start a gateway; gives it once it is ready, its read model caught up."""
     with log.open("ab") as errors:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "gateway", "--config", str(config)),
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+            cwd=config.parent,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
     assert process.stdout is not None
     try:
@@ -90,7 +96,23 @@ async def start_gateway(config: Path, log: Path) -> GatewayProcess:
         raise
     if not line.startswith(b"serving "):
         raise RuntimeError(f"the gateway did not start, see {log}")
-    return GatewayProcess(f"http://{line.split()[1].decode()}", process)
+    service, operations = line.decode().split()[1:3]
+    gateway = GatewayProcess(f"http://{service}", f"http://{operations}", process)
+    try:
+        await _ready(gateway)
+    except BaseException:
+        gateway.kill()
+        raise
+    return gateway
+
+
+async def _ready(gateway: GatewayProcess) -> None:
+    async with asyncio.timeout(READY_S_MAX), aiohttp.ClientSession() as session:
+        while True:
+            async with session.get(f"{gateway.operations_url}/readyz") as response:
+                if response.status == HTTPStatus.OK:
+                    return
+            await asyncio.sleep(READY_PAUSE_S)
 
 
 @asynccontextmanager
