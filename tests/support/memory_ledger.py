@@ -202,7 +202,10 @@ class FakeHeldBack:
     outcome: Outcome
 
     async def send(self) -> None:
-        self.transaction.commit()
+        transaction = self.transaction
+        transaction.commit()
+        call = (transaction.function, transaction.args, self.outcome.payload)
+        transaction.ledger.answered.append(call)
 
 
 def accepted_acts(function: str, args: Sequence[bytes], payload: bytes) -> set[str]:
