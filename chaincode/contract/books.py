@@ -118,7 +118,8 @@ async def undo(world: World, call: Call, entry: Entry, place: str = PAYMENT) -> 
     if fund.kind is not FundKind.MAINTENANCE or fen == 0:
         return
     key = keys.unit_shares(world.community, fund.fund_id, place, entry.reference)
-    borne = await world.load(key, UnitShares, "fund/no-shares")
+    borne = await world.find(key, UnitShares)
+    assert borne is not None, entry.reference
     shares = unitledger.shares_borne(abs(fen), borne)
     world.save(key, unitledger.lessened(borne, shares))
     await _add(world, call, entry, shares, sign=1 if fen > 0 else -1)

@@ -6,8 +6,8 @@ commits what it wrote. Signed acts and the entry checks have their own tests; he
 
 import copy
 import hashlib
-from collections.abc import Awaitable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Awaitable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
@@ -17,14 +17,12 @@ from chaincode.contract.handlers import Actor, Call
 from chaincode.contract.registry import HANDLERS
 from chaincode.errors import Refusal
 from chaincode.model.base import Org, Record, Role
-from chaincode.model.budget import Budget, Hold
 from chaincode.model.committee import Committee, CommitteeDecision, CommitteeTerms, Seat, Verdict
 from chaincode.model.community import Community
 from chaincode.model.credential import Credential
 from chaincode.model.effect import UseFund
-from chaincode.model.fund import BankAccount, Book, EmergencyTerms, Entry, Fund, FundKind
+from chaincode.model.fund import BankAccount, EmergencyTerms, FundKind
 from chaincode.model.payment import (
-    BankException,
     Payment,
     PaymentContent,
     ReportContent,
@@ -32,10 +30,10 @@ from chaincode.model.payment import (
 )
 from chaincode.model.roll import Change, Share, Unit
 from chaincode.model.rule import AreaSource
-from chaincode.model.statement import BankLine, StatementContent, StatementLine, WaitingLine
-from chaincode.model.unitaccount import UnitAccount
+from chaincode.model.statement import StatementContent, StatementLine
 from chaincode.world import World
-from tests.support.memory_ledger import FakeLedger, FakeTransaction
+from tests.support.fund_records import Records
+from tests.support.memory_ledger import FakeTransaction
 
 R = TypeVar("R", bound=Record)
 
@@ -97,10 +95,9 @@ def actor(holder_id: str) -> Actor:
 
 
 @dataclass
-class Treasury:
+class Treasury(Records):
     """One community; ``number`` makes ids."""
 
-    ledger: FakeLedger = field(default_factory=FakeLedger)
     number: int = 0
 
     # --- Calls ---
@@ -167,8 +164,6 @@ class Treasury:
         transaction.put(key, codec.encode(record))
         transaction.commit()
 
-    # --- Looking ---
-
     @property
     def now_ms(self) -> int:
         return self.ledger.now_ms
@@ -180,53 +175,8 @@ class Treasury:
         self.number += 1
         return f"{kind}-{self.number}"
 
-    def one(self, key: str, kind: type[R]) -> R:
-        value = self.ledger.value(key)
-        assert value is not None, key
-        return codec.decode(value, kind)
-
-    def all(self, prefix: str, kind: type[R]) -> list[R]:
-        return list(self._all(prefix, kind))
-
-    def _all(self, prefix: str, kind: type[R]) -> Iterator[R]:
-        start, end = keys.below(prefix)
-        for key in sorted(self.ledger.histories):
-            value = self.ledger.value(key) if start <= key < end else None
-            if value is not None:
-                yield codec.decode(value, kind)
-
-    def book(self, fund_id: str = MAINTENANCE) -> Book:
-        return self.one(keys.book(COMMUNITY, fund_id), Book)
-
     def account(self, account_sha256: str = ACCOUNT) -> BankAccount:
         return self.one(keys.bank_account(COMMUNITY, account_sha256), BankAccount)
-
-    def payment(self, payment_id: str) -> Payment:
-        return self.one(keys.payment(COMMUNITY, payment_id), Payment)
-
-    def budget(self, budget_id: str) -> Budget:
-        return self.one(keys.budget(COMMUNITY, budget_id), Budget)
-
-    def holds(self, budget_id: str) -> list[Hold]:
-        return self.all(keys.holds(COMMUNITY, budget_id), Hold)
-
-    def entries(self, fund_id: str = MAINTENANCE) -> list[Entry]:
-        return self.all(keys.entries(COMMUNITY, fund_id), Entry)
-
-    def units(self, fund_id: str = MAINTENANCE) -> list[UnitAccount]:
-        return self.all(keys.unit_accounts(COMMUNITY, fund_id), UnitAccount)
-
-    def lines(self) -> list[BankLine]:
-        return self.all(f"{COMMUNITY}/bank-line", BankLine)
-
-    def waiting(self, fund_id: str = MAINTENANCE) -> list[WaitingLine]:
-        return self.all(keys.waiting_lines(COMMUNITY, fund_id), WaitingLine)
-
-    def exceptions(self) -> list[BankException]:
-        return self.all(keys.bank_exceptions(COMMUNITY), BankException)
-
-    def funds(self) -> list[Fund]:
-        return self.all(keys.funds(COMMUNITY), Fund)
 
     # --- Requests ---
 
