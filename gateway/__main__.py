@@ -64,9 +64,9 @@ async def serve(settings: Settings) -> None:
         operations = web.AppRunner(operations_app(service), access_log=None)
         await operations.setup()
         stack.push_async_callback(operations.cleanup)
-        await _listen(operations, http.operations_address, None)
-        address = await _listen(runner, http.address, _tls(http))
-        print(f"serving {address}", flush=True)  # noqa: T201 - says which port was given
+        inside = await _listen(operations, http.operations_address, None)
+        outside = await _listen(runner, http.address, _tls(http))
+        print(f"serving {outside} {inside}", flush=True)  # noqa: T201 - says which ports were given
         await stop.wait()
 
 

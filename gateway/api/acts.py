@@ -28,10 +28,12 @@ from gateway.api.answers import json_answer
 from gateway.appkeys import BATCHER, CLOCK_MS, LEDGER, RATE_LIMITS, SETTINGS
 from gateway.batcher import BatchSection, Place, place_of
 from gateway.carrier import Accepted
+from gateway.database import DatabaseUnavailable
 from gateway.errors import GatewayError, OutcomeUnknown, Problem
 from gateway.ledger import Ledger, ask
 from gateway.parts import Part
 from gateway.problems import pending_response
+from gateway.projection.keys import READ_MODEL
 from gateway.routes import COMMUNITY, Route
 
 MEDIA_TYPE: Final = "application/jose"
@@ -125,23 +127,41 @@ def _pending(place: Place) -> web.Response:
 
 
 async def _life(app: web.Application) -> AsyncIterator[None]:
-    app[KEY_BOOK] = KeyBook(_finder(app[LEDGER]))
+    app[KEY_BOOK] = KeyBook(_finder(app))
     yield
 
 
-def _finder(ledger: Ledger) -> KeyFinder:
+def _finder(app: web.Application) -> KeyFinder:
+    """Keys from the read model, which costs the peer nothing; those it does not have yet, from
+    the ledger."""
+
     async def find(community: str, credential_id: str) -> str:
-        try:
-            found = await ask(
-                ledger, community, "credential", Credential, credential_id=credential_id
-            )
-        except NotFound as refusal:
-            if refusal.code != "credential/not-found":
-                raise
-            raise NotAllowed("credential/unknown") from None
-        return found.public_key
+        found = await _read_credential(app, community, credential_id)
+        return (found or await _ask_credential(app[LEDGER], community, credential_id)).public_key
 
     return find
+
+
+async def _read_credential(
+    app: web.Application, community: str, credential_id: str
+) -> Credential | None:
+    model = app.get(READ_MODEL)
+    if model is None:
+        return None
+    try:
+        _, row = await model.record(community, f"{community}/credential/{credential_id}")
+    except (NotFound, DatabaseUnavailable):
+        return None
+    return None if row is None else msgspec.convert(row.value, type=Credential)
+
+
+async def _ask_credential(ledger: Ledger, community: str, credential_id: str) -> Credential:
+    try:
+        return await ask(ledger, community, "credential", Credential, credential_id=credential_id)
+    except NotFound as refusal:
+        if refusal.code != "credential/not-found":
+            raise
+        raise NotAllowed("credential/unknown") from None
 
 
 PART = Part(

@@ -155,7 +155,7 @@ def test_no_secret_is_a_setting() -> None:
     suspicious = ("password", "secret", "token", "key")
     for section in sections():
         for field in section.__struct_fields__:
-            if field.endswith(("_file", "_path", "_folder", "_s", "_count", "_max")):
+            if field.endswith(("_file", "_path", "_folder", "_s", "_count", "_max", "_id")):
                 continue
             assert not any(word in field.split("_") for word in suspicious), (section, field)
 
