@@ -23,11 +23,14 @@ from chaincode.model.ballot import (
 )
 from chaincode.model.motion import Motion
 from chaincode.model.roll import RollEntry, Unit
-from chaincode.rules.ballot import Case, Cast, Order, cast, options_of
+from chaincode.rules.ballot import Case, Cast, Order, cast, options_of, speaks
 from chaincode.rules.motion import pinned, published
 from chaincode.rules.proxy import require_within_cap
 from chaincode.rules.sealing import Plain, mask_of, read_base64url, require_opens
 from chaincode.world import World
+
+UNITS_PREFETCHED_MAX: Final = 20
+"""Of one act: who owns more waits for a few more round trips."""
 
 # --- Casting ---
 
@@ -58,9 +61,9 @@ async def cast_ballot(world: World, call: Call, actor: Actor, body: CastBallot) 
     ``proxy/all-owners-must-sign``, ``proxy/cap-exceeded``).
     """
     motion = await world.find(keys.motion(world.community, body.motion_id), Motion)
-    cases = [await _case(world, motion, body, unit_id) for unit_id in body.unit_ids]
     order = _order(call, actor, body)
     grant = await _grant(world, body)
+    cases = await _cases(world, motion, body, order, grant)
     recorded = cast(order, motion, cases, grant, await _left_out(world, motion, body, grant))
     assert motion is not None, body.motion_id
     if order.grant_id is not None:
@@ -78,7 +81,7 @@ async def cast_reads(world: World, body: CastBallot) -> Sequence[str]:
     motion = await world.find(keys.motion(community, motion_id), Motion)
     wanted = [keys.proxy_grant(community, body.grant_id)] if body.grant_id else []
     if motion is not None:
-        for unit_id in body.unit_ids:
+        for unit_id in body.unit_ids[:UNITS_PREFETCHED_MAX]:
             wanted += _unit_reads(world, motion, unit_id)
     return wanted
 
@@ -108,6 +111,21 @@ def _order(call: Call, actor: Actor, body: CastBallot) -> Order:
         at=call.now_ms,
         tx_id=call.tx_id,
     )
+
+
+async def _cases(
+    world: World, motion: Motion | None, body: CastBallot, order: Order, grant: ProxyGrant | None
+) -> list[Case]:
+    """The act's units up to the first for which it cannot speak: that one refuses the act.
+
+    What is read travels with the transaction; so nobody fills one by naming others' units.
+    """
+    cases = []
+    for unit_id in body.unit_ids:
+        cases.append(await _case(world, motion, body, unit_id))
+        if not speaks(order, cases[-1], grant):
+            break
+    return cases
 
 
 async def _case(world: World, motion: Motion | None, body: CastBallot, unit_id: str) -> Case:

@@ -15,6 +15,7 @@ from chaincode.contract.handlers import Actor, Call, Handler
 from chaincode.model.ballot import ProxyGrant
 from chaincode.model.roll import Unit
 from chaincode.rules import proxy as rule
+from chaincode.rules.roll import is_owner
 from chaincode.world import World
 
 
@@ -27,7 +28,7 @@ async def grant_proxy(world: World, call: Call, actor: Actor, body: GrantProxy) 
     taken (409 ``proxy/exists``) or its time is over (409 ``proxy/over``).
     """
     key = keys.proxy_grant(world.community, body.grant_id)
-    units = [await world.find(keys.unit(world.community, unit), Unit) for unit in body.unit_ids]
+    units = await _units(world, actor, body)
     new = ProxyGrant(
         grant_id=body.grant_id,
         grantor_id=actor.credential.holder_id,
@@ -43,6 +44,17 @@ async def grant_proxy(world: World, call: Call, actor: Actor, body: GrantProxy) 
     )
     world.save(key, rule.grant(new, await world.find(key, ProxyGrant), units))
     world.emit(ProxyGranted(community=world.community, grant_id=body.grant_id))
+
+
+async def _units(world: World, actor: Actor, body: GrantProxy) -> list[Unit | None]:
+    """The grant's units up to the first that is not the grantor's: that one refuses it."""
+    units: list[Unit | None] = []
+    for unit_id in body.unit_ids:
+        unit = await world.find(keys.unit(world.community, unit_id), Unit)
+        units.append(unit)
+        if unit is None or not is_owner(unit, actor.credential.holder_id):
+            break
+    return units
 
 
 async def revoke_proxy(world: World, call: Call, actor: Actor, body: RevokeProxy) -> None:

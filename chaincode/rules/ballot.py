@@ -208,8 +208,13 @@ def require_answer(order: Order, motion: Motion | None) -> None:
 def _require_speaks(order: Order, case: Case, grant: ProxyGrant | None) -> None:
     if case.unit is None:
         raise NotFound("unit/unknown")
-    if not is_owner(case.unit, _principal(order, grant)):
+    if not speaks(order, case, grant):
         raise NotAllowed("ballot/not-your-unit", unit=case.unit.unit_id)
+
+
+def speaks(order: Order, case: Case, grant: ProxyGrant | None) -> bool:
+    """Whether the act's signer, or who gave them the grant, owns the unit now."""
+    return case.unit is not None and is_owner(case.unit, _principal(order, grant))
 
 
 def _principal(order: Order, grant: ProxyGrant | None) -> str:

@@ -122,6 +122,21 @@ async def test_a_grant_its_use_and_the_owners_ballot_in_one_batch(town: Commons)
     assert (await standing(town))["choices"] == ["for"]
 
 
+async def test_nobody_fills_a_transaction_by_naming_others_units(town: Commons) -> None:
+    """Every key read travels with the transaction, and blocks have a limit."""
+    others = [f"9-9-{number}" for number in range(499)]
+    terms = {"proxy_id": "o2", "evidence_sha256": HASH, "from_at": 0, "until_at": 2**50}
+    acts = [town.ballot("o1", UNITS[0], *others), town.ballot("o1", UNITS[1], *others)]
+    granted = {**terms, "grant_id": "g1", "unit_ids": [UNITS[0], *others]}
+    acts.append(town.act(town.people["o1"], "grant_proxy", **granted))
+    args = (town.community.encode(), *acts, town.ballot("o3", UNITS[2]))
+    transaction = town.ledger.transaction("PropertyMSP", "submit_acts", *args)
+    outcome = await town.ledger.contract().answer(transaction)
+    codes = [one["code"] for one in json.loads(outcome.payload)["answers"]]
+    assert codes == ["unit/unknown", "ballot/not-your-unit", "unit/unknown", "accepted"]
+    assert len(transaction.reads) < 200
+
+
 # --- Owners and representatives ---
 
 
@@ -194,6 +209,7 @@ async def test_a_unit_taken_off_the_register_keeps_its_ballot_and_its_weight(
 
 
 async def test_the_last_sealed_ballot_is_the_one_that_opens() -> None:
+    """And one that a neighbour copied opens to nothing."""
     town = await Commons().settle(rules=[without_reviews(secrecy="sealed-then-named")])
     trustees = {org: Trustee() for org in (Org.COMMITTEE, Org.REGULATOR)}
     await town.drafted()
@@ -202,12 +218,14 @@ async def test_the_last_sealed_ballot_is_the_one_that_opens() -> None:
         await town.done(org, "register_trustee_key", **given)
     motion = await town.published()
     await town.ledger.reach(motion["publication"]["opens_at"])
-    for choice in ("for", "against"):
-        sealed = seal("m1", UNITS[0], DECISION, [choice], list(trustees.values()))
-        await town.agreed(town.ballot("o1", UNITS[0], sealed=[sealed]))
-        town.ledger.now_ms += 1
-    copied = (await town.cast("o2", UNITS[1], sealed=[sealed])).status
-    assert copied == 200
+    first, last = (
+        seal("m1", UNITS[0], DECISION, [choice], list(trustees.values()))
+        for choice in ("for", "against")
+    )
+    await town.agreed(town.ballot("o1", UNITS[0], sealed=[first]))
+    town.ledger.now_ms += 1
+    await town.agreed(town.ballot("o1", UNITS[0], sealed=[last]))
+    await town.agreed(town.ballot("o2", UNITS[1], sealed=[last]))
     await town.closed()
     for org, trustee in trustees.items():
         released = {"motion_id": "m1", "private_key": trustee.private_key}
@@ -216,3 +234,11 @@ async def test_the_last_sealed_ballot_is_the_one_that_opens() -> None:
     weights = {one["option"]: one["cast"]["lots"] for one in result["tally"]["options"]}
     assert weights == {"for": 0, "against": 1, "abstain": 0}
     assert [one["unit_id"] for one in result["unopened"]] == [UNITS[1]]
+
+
+async def test_who_owns_many_units_casts_for_all_in_one_act() -> None:
+    names = [f"1-1-{number}" for number in range(100, 150)]
+    town = await Commons().settle([unit_row(name, "developer") for name in names])
+    await town.open_motion()
+    await town.agreed(town.ballot("developer", *names))
+    assert (await town.counted())["tally"]["returned"]["lots"] == 50

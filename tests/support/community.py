@@ -273,7 +273,7 @@ class Commons(Town):
         )
 
     def hand_counts(
-        self, motion_id: str = "m1", spoiled: int = 0, **options: int
+        self, motion_id: str = "m1", /, spoiled: int = 0, **options: int
     ) -> tuple[bytes, bytes]:
         """Both clerks' own count; options by name."""
         return (
@@ -282,7 +282,7 @@ class Commons(Town):
         )
 
     def hand_count(
-        self, clerk: str, motion_id: str = "m1", spoiled: int = 0, **options: int
+        self, clerk: str, motion_id: str = "m1", /, spoiled: int = 0, **options: int
     ) -> bytes:
         """One clerk's own count."""
         return self.act(
