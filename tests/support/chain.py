@@ -90,7 +90,9 @@ class Chain:
     def absorb(self, town: Commons, per_block: int = 3) -> "Chain":
         """All that is committed in a town and not in a block yet."""
         assert isinstance(town.ledger, RecordingLedger)
-        done = {tx_id for block in self.facts() for tx_id in (tx.tx_id for tx in block.transactions)}
+        done = {
+            tx_id for block in self.facts() for tx_id in (tx.tx_id for tx in block.transactions)
+        }
         fresh = [one for one in town.ledger.committed() if one.tx_id not in done]
         for start in range(0, len(fresh), per_block):
             self.add(*fresh[start : start + per_block])
@@ -123,7 +125,8 @@ class ChainSource:
         number = start_block
         while True:
             async with self.changed:
-                await self.changed.wait_for(lambda: len(self.chain.blocks) > number)
+                while len(self.chain.blocks) <= number:
+                    await self.changed.wait()
             if left == 0:
                 raise EventsError(channel, RpcFailure(grpc.StatusCode.UNAVAILABLE, "broken"))
             yield read_block(channel, CHAINCODE, self.chain.blocks[number])

@@ -61,9 +61,7 @@ async def test_the_history_of_every_key_is_the_ledgers(
     for key, items in town.ledger.histories.items():
         history = await model.history("fuzemen", key)
         told = [(one.tx_id, one.at, one.value) for one in history.versions]
-        kept = [
-            (one.tx_id, one.timestamp_ms, one.value and json.loads(one.value)) for one in items
-        ]
+        kept = [(one.tx_id, one.timestamp_ms, one.value and json.loads(one.value)) for one in items]
         assert told == kept
         assert history.next_after is None
 
