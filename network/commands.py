@@ -36,8 +36,10 @@ DEFAULT_FILE = Path(__file__).parent / "network.yaml"
 Verb = Callable[[argparse.Namespace, Console], Awaitable[int]]
 
 
-def add_verbs(parser: argparse.ArgumentParser) -> None:
-    """Adds the network's options and verbs to the command's parser."""
+def add_verbs(parser: argparse.ArgumentParser) -> Any:
+    """Adds the network's options and verbs to the command's parser; gives the list of verbs, for
+    others to add theirs: `run(args, console)`, a coroutine function that answers an exit code.
+    """
     parser.add_argument("--config", type=Path, default=DEFAULT_FILE, help="the network's YAML")
     parser.add_argument("--home", type=Path, help="its data (default .commonhold/<name>)")
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
@@ -52,6 +54,7 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
     logs.add_argument("node", help="as `status` names it, e.g. peer0.bank")
     logs.add_argument("--lines", type=_line_count, default=200)
     _nested(verbs)
+    return verbs
 
 
 def _nested(verbs: Any) -> None:

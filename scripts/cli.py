@@ -3,13 +3,14 @@
 import argparse
 import sys
 
+from gateway.identity import commands as identity
 from network import commands
 
 
 def main() -> int:
     """Runs one verb; answers 0, 1 when a step failed, 2 for bad input."""
     parser = argparse.ArgumentParser(prog="commonhold", description=__doc__)
-    commands.add_verbs(parser)
+    identity.add_verbs(commands.add_verbs(parser))
     return commands.execute(parser.parse_args())
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 
 import msgspec
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
@@ -17,6 +18,13 @@ from cryptography.x509.oid import NameOID
 from gateway.errors import Problem
 
 ID_HEX_CHARS: Final = 40
+_UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 Secret = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{32}\Z")]
 
 
@@ -36,18 +44,15 @@ def read_request(pem: str, common_name: str) -> tuple[str, str]:
     try:
         request = x509.load_pem_x509_csr(pem.encode())
         key = request.public_key()
-        is_plain = not list(request.extensions) and not list(request.attributes)
-    except (ValueError, TypeError, x509.UnsupportedGeneralNameType):
+        subject = [(part.oid, part.value) for part in request.subject]
+        asks_for_more = bool(list(request.extensions) or list(request.attributes))
+        is_signed = request.is_signature_valid
+    except _UNREADABLE:
         raise Problem(400, "certification/bad-request") from None
-    subject = [(part.oid, part.value) for part in request.subject]
-    if (
-        not is_plain
-        or not isinstance(key, ec.EllipticCurvePublicKey)
-        or key.curve.name != "secp256r1"
-        or subject != [(NameOID.COMMON_NAME, common_name)]
-        or not request.is_signature_valid
-    ):
+    is_named = subject == [(NameOID.COMMON_NAME, common_name)]
+    if not (is_named and is_signed and _is_p256(key)) or asks_for_more:
         raise Problem(400, "certification/bad-request")
+    assert isinstance(key, ec.EllipticCurvePublicKey)
     return point(key), request.public_bytes(Encoding.PEM).decode()
 
 
@@ -62,10 +67,18 @@ def certificate_facts(pem: bytes) -> tuple[str, str, int]:
 
     Raises ValueError when it is none for a P-256 key.
     """
-    certificate = x509.load_pem_x509_certificate(pem)
-    key = certificate.public_key()
-    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
+    try:
+        certificate = x509.load_pem_x509_certificate(pem)
+        key = certificate.public_key()
+    except _UNREADABLE as error:
+        raise ValueError("not a readable certificate") from error
+    if not _is_p256(key):
         raise ValueError("not a certificate for a P-256 key")
+    assert isinstance(key, ec.EllipticCurvePublicKey)
     der = certificate.public_bytes(Encoding.DER)
     until_at = int(certificate.not_valid_after_utc.timestamp()) * 1000
     return hashlib.sha256(der).hexdigest(), point(key), until_at
+
+
+def _is_p256(key: object) -> bool:
+    return isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name == "secp256r1"

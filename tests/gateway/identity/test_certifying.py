@@ -5,9 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import NameOID
 
 from chaincode.model.base import Role
 from chaincode.model.credential import Credential
@@ -20,10 +17,10 @@ from gateway.identity.protocol import CODE_MS_MAX, CODE_TRIES_MAX, Outcome, Step
 from gateway.identity.providerclient import ATTEMPTS_MAX
 from gateway.identity.rollfile import Owner
 from gateway.ledger import ask
+from tests.support.applicant import Applicant
 from tests.support.identity import (
     OTHER,
     PHONE,
-    Applicant,
     Bureau,
     bureau_at,
     fingerprint,
@@ -135,33 +132,6 @@ async def test_what_is_not_offered(
     bureau: Bureau, changes: dict[str, Any], expected: tuple[int, str]
 ) -> None:
     assert await refused(bureau.open(Applicant(), **changes)) == expected
-
-
-def _bad_requests(who: Applicant) -> dict[str, str]:
-    other = ec.generate_private_key(ec.SECP384R1())
-    ou = x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, "admin")
-    names = x509.SubjectAlternativeName([x509.DNSName("peer0")])
-    ca = x509.BasicConstraints(ca=True, path_length=None)
-    good = who.signing_request()
-    return {
-        "another name": who.signing_request(name="registrar"),
-        "another curve": who.signing_request(key=other),
-        "an RSA key": who.signing_request(key=rsa.generate_private_key(65537, 2048)),
-        "an OU": who.signing_request(more=[ou]),
-        "names of hosts": who.signing_request(extensions=[names]),
-        "a CA": who.signing_request(extensions=[ca]),
-        "cut": good[:-60],
-        "two names": who.signing_request(
-            more=[x509.NameAttribute(NameOID.COMMON_NAME, who.credential_id)]
-        ),
-    }
-
-
-@pytest.mark.parametrize("what", list(_bad_requests(Applicant())))
-async def test_a_request_asks_for_a_key_and_nothing_else(bureau: Bureau, what: str) -> None:
-    who = Applicant()
-    opening = bureau.open(who, request_pem=_bad_requests(who)[what])
-    assert await refused(opening) == (400, "certification/bad-request")
 
 
 async def test_the_id_belongs_to_the_secret(bureau: Bureau) -> None:

@@ -16,14 +16,8 @@ from gateway.identity.issuing import RETRY_MS
 from gateway.identity.provider import ProviderUnavailable
 from network.ca.errors import CaOutcomeUnknown, CaUnreachable, IdentityDiffers
 from tests.gateway.identity.test_certifying import recorded
-from tests.support.identity import (
-    OTHER,
-    Applicant,
-    Bureau,
-    Killed,
-    Stumbling,
-    bureau_at,
-)
+from tests.support.applicant import Applicant
+from tests.support.identity import OTHER, Bureau, Killed, Stumbling, bureau_at
 from tests.support.town import DAY_MS, unit_row
 
 

@@ -44,8 +44,9 @@ from gateway.routes import API
 from gateway.settings import FabricSection, GatewaySection, HttpSection, Settings
 from network.ca.server import CA_NAME, REGISTRAR, CaServer
 from network.places import person_msp
+from tests.support.applicant import Applicant
 from tests.support.gateways import connection
-from tests.support.identity import ADMIN_TOKEN, PHONE, PROVIDER, ROLL, SEED, TOKEN, Applicant
+from tests.support.identity import ADMIN_TOKEN, PHONE, PROVIDER, ROLL, SEED, TOKEN
 from tests.support.network import CHANNEL, OrgAccess, RunningNetwork, document, running_network
 
 pytestmark = pytest.mark.fabric

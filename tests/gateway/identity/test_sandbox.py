@@ -31,7 +31,8 @@ from gateway.identity.sandbox.__main__ import main
 from gateway.identity.sandbox.authority import Authority, Refused
 from gateway.identity.sandbox.people import read_people
 from gateway.identity.sandbox.store import Store
-from tests.support.identity import ID_NO, NAME, OTHER, PHONE, ROLL, UNIT, Applicant, FakeCa
+from tests.support.applicant import ID_NO, NAME, UNIT, Applicant, FakeCa
+from tests.support.identity import OTHER, PHONE, ROLL
 
 DEADLINE_S = 60.0
 WHO = Applicant()

@@ -32,8 +32,9 @@ from gateway.problems import CODES as ALL_CODES
 from gateway.routes import API
 from gateway.settings import SettingsError, load_settings
 from tests.support.api import Api, as_, serving
+from tests.support.applicant import ID_NO, NAME, Applicant
 from tests.support.contract_ledger import ContractLedger
-from tests.support.identity import ID_NO, NAME, PHONE, TOKEN, Applicant, Bureau
+from tests.support.identity import PHONE, TOKEN, Bureau
 
 README = (Path(certifyroutes.__file__).parent / "README.md").read_text(encoding="utf-8")
 AUDIENCE = "https://vote.example"

@@ -20,7 +20,8 @@ from gateway.identity.rollfile import Owner
 from gateway.identity.seal import Key, SealBroken, load_key_file, make_key_file
 from gateway.identity.vault import Purpose, Vault, VaultChanges
 from gateway.ledger import ask
-from tests.support.identity import ID_NO, NAME, PHONE, Applicant, bureau_at
+from tests.support.applicant import ID_NO, NAME, Applicant
+from tests.support.identity import PHONE, bureau_at
 
 WANG = Owner("410102199103124205", "王小明", "person", "13800001234")
 LI = Owner("410102199103124206", "李小红", "person", "")
