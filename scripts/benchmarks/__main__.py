@@ -5,6 +5,7 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
@@ -39,11 +40,18 @@ def main() -> int:
     args = parser.parse_args()
     figures = Figures(sys.stdout)
     figures.add("load_before", round(os.getloadavg()[0], 2))
-    asyncio.run(BENCHMARKS[args.benchmark](args, figures))
+    asyncio.run(_interruptible(BENCHMARKS[args.benchmark](args, figures)))
     figures.add("load_after", round(os.getloadavg()[0], 2))
     if args.json is not None:
         args.json.write_text(json.dumps(figures.found, indent=2) + "\n", "utf-8")
     return 0
+
+
+async def _interruptible(measuring: Coroutine[None, None, None]) -> None:
+    """A SIGTERM ends a benchmark as Ctrl-C does: the network is taken down."""
+    task = asyncio.ensure_future(measuring)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    await task
 
 
 if __name__ == "__main__":

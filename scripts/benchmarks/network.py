@@ -14,10 +14,11 @@ import argparse
 import asyncio
 import itertools
 import os
+import re
 import signal
 import subprocess
-import sys
 import time
+from collections import Counter
 from pathlib import Path
 from statistics import fmean, median
 
@@ -37,11 +38,12 @@ COUNTS = {1: 60, 50: 1500, 200: 3000}
 """Transactions at each number at once."""
 PAIRS = 3
 PAIR_COUNT = 1000
-COMMUNITIES_ADDED = 5
+COMMUNITIES_ADDED = 10
 IDLE_S = 30.0
 SETTLE_S = 10.0
 """Nodes have chores after load or growth that are not idleness."""
 MB = 1 << 20
+_LEADER = re.compile(rf'^consensus_BFT_leader_id{{channel="{CHANNEL}"}} (\d+)$', re.MULTILINE)
 _ALL = (Kind.PEER, Kind.ORDERER, Kind.CHAINCODE)
 
 
@@ -200,11 +202,18 @@ async def _until_commits(commits: list[float], count: int) -> None:
 
 
 async def _leader(place: Bench) -> Node:
-    """The orderer that says so (its metric `consensus_BFT_is_leader`)."""
-    wanted = f'consensus_BFT_is_leader{{channel="{CHANNEL}"}} 1'
+    """The orderer that most take for the leader; one that just came back may be behind.
+
+    Consenters are numbered from 1 in the order of the orderers (metric `consensus_BFT_leader_id`).
+    """
+    nodes = place.nodes(Kind.ORDERER)
     async with aiohttp.ClientSession() as session:
-        for node in place.nodes(Kind.ORDERER):
-            async with session.get(f"http://{node.address('operations')}/metrics") as page:
-                if wanted in await page.text():
-                    return node
-    sys.exit("no orderer leads the channel")
+        pages = [await _metrics(session, node) for node in nodes]
+    votes = Counter(int(found[1]) for page in pages if (found := _LEADER.search(page)))
+    ((consenter, _),) = votes.most_common(1)
+    return nodes[consenter - 1]
+
+
+async def _metrics(session: aiohttp.ClientSession, node: Node) -> str:
+    async with session.get(f"http://{node.address('operations')}/metrics") as page:
+        return await page.text()
