@@ -143,7 +143,7 @@ class S3Store:
         """See `Store.read`."""
         answer = await self._call("get_object", Key=_PREFIX + sha256)
         async with answer["Body"] as body:
-            async for chunk in body.content.iter_chunked(CHUNK_BYTES):
+            while chunk := await body.read(CHUNK_BYTES):
                 yield chunk
 
     async def remove(self, sha256: str) -> None:

@@ -60,10 +60,11 @@ async def desk(
     town: Commons | None = None,
     database: str = "",
     ends_after: Sequence[int] = (),
+    chain: Chain | None = None,
 ) -> AsyncIterator[Desk]:
     """The service over a town that is open, with everything it did so far projected."""
     town = town or await recorded_town().settle()
-    source = ChainSource(Chain(), ends_after=list(ends_after))
+    source = ChainSource(chain or Chain(), ends_after=list(ends_after))
 
     async def give_source(app: web.Application) -> AsyncIterator[None]:
         app[BLOCK_SOURCE] = source

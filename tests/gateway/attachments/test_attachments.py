@@ -1,5 +1,7 @@
 """Attachments: what the hash names and nothing else, for whom it is, as long as it is needed."""
 
+import io
+import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from chaincode.model.base import Org
 from gateway.access import Who
 from gateway.attachments import register as register_module
 from gateway.attachments.part import FILES, AttachmentsSection
@@ -29,7 +32,7 @@ async def put(
         "PUT",
         f"/attachments/{name or sha256(data)}",
         who,
-        data=data,
+        data=io.BytesIO(data),
         headers={"Content-Type": media_type},
     )
 
@@ -132,9 +135,6 @@ async def test_a_body_without_a_length_is_refused(tmp_path: Path) -> None:
 
 async def test_an_archive_is_never_unpacked(tmp_path: Path) -> None:
     """A file of the size of a bomb's wrapping stays as large as it came."""
-    import io
-    import zipfile
-
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as bomb:
         bomb.writestr("word/document.xml", bytes(20 * MIB))
@@ -166,8 +166,6 @@ async def test_evidence_about_single_owners_is_for_the_offices(tmp_path: Path) -
         }  # fmt: skip
         await at.town.add_units([row])
         unit = await at.town.ask("unit", unit_id="9-1-1")
-        from chaincode.model.base import Org
-
         await at.town.done(
             Org.REGULATOR,
             "transfer_unit",

@@ -154,7 +154,7 @@ async def test_what_happened_while_the_gateway_was_down_is_delivered(
     async with desk(tmp_path, live_section, town=town) as at:
         await subscribe(at, subscriber.url, "MotionDrafted")
     await town.drafted("m1")
-    async with desk(tmp_path, live_section, town=town):
+    async with desk(tmp_path, live_section, town=town, chain=at.source.chain):
         await until(lambda: len(subscriber.got) == 1)
 
 
