@@ -142,13 +142,13 @@ def refusal_codes() -> dict[str, tuple[int, set[str]]]:
         for path in sorted((ROOT / "chaincode").rglob("*.py"))
     }
     blanks: dict[str, list[str]] = {
-        "noun": _nouns(trees.values()),
         "order.frozen": [str(kind) for kind in Frozen],
         "state": [str(state) for state in Standing if state is not Standing.ACTIVE],
     }
+    nouns = _nouns(trees.values())
     found: dict[str, tuple[int, set[str]]] = {}
     for module, tree in trees.items():
-        for code, status in _raised(tree, blanks):
+        for code, status in _raised(tree, blanks, nouns):
             found.setdefault(code, (status, set()))[1].add(module)
     for module, tree in trees.items():
         if not module.startswith(("rules.", "contract.")):
@@ -173,28 +173,36 @@ def _status_of_variables(tree: ast.Module) -> int:
     return BadInput.status
 
 
-def _nouns(trees: Iterable[ast.Module]) -> list[str]:
-    """What callers give as ``noun=`` to those who refuse in their name."""
-    keywords = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.keyword))
-    return sorted(
-        {
-            str(keyword.value.value)
-            for keyword in keywords
-            if keyword.arg == "noun" and isinstance(keyword.value, ast.Constant)
-        }
-    )
+def _nouns(trees: Iterable[ast.Module]) -> dict[str, list[str]]:
+    """What callers give as ``noun=`` to each function that refuses in their name."""
+    found: dict[str, set[str]] = {}
+    for node in (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        for keyword in node.keywords:
+            if keyword.arg == "noun" and isinstance(keyword.value, ast.Constant):
+                called = ast.unparse(node.func).rpartition(".")[2]
+                found.setdefault(called, set()).add(str(keyword.value.value))
+    return {called: sorted(nouns) for called, nouns in found.items()}
 
 
-def _raised(tree: ast.Module, blanks: Mapping[str, list[str]]) -> Iterator[tuple[str, int]]:
+def _raised(
+    tree: ast.Module, blanks: Mapping[str, list[str]], nouns: Mapping[str, list[str]]
+) -> Iterator[tuple[str, int]]:
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            own = {**blanks, "noun": nouns.get(function.name, [])}
+            yield from _raised_in(function, own)
+
+
+def _raised_in(function: ast.AST, blanks: Mapping[str, list[str]]) -> Iterator[tuple[str, int]]:
     status_of = {kind.__name__: status for status, kind in REFUSALS.items()}
     named = {
         target.id: node.value
-        for node in ast.walk(tree)
+        for node in ast.walk(function)
         if isinstance(node, ast.Assign)
         for target in node.targets
         if isinstance(target, ast.Name)
     }
-    for node in ast.walk(tree):
+    for node in ast.walk(function):
         if isinstance(node, ast.Call) and node.args:
             name = ast.unparse(node.func)
             status = status_of.get(name, 404 if name.endswith(".load") else 0)
