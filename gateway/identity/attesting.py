@@ -31,7 +31,8 @@ class Attesting:
         """The attestation (JWS). Raises NotAsAsked, ProviderError, Refusal, LedgerError."""
         assert one.certificate_pem is not None
         assert one.valid_until_at is not None
-        assert held.account is not None, "a flow ends with an account or a phone"
+        if held.account is None:
+            raise NotAsAsked("no step found an account")
         wanted = AttestationInput(
             channel=channel,
             certificate_pem=one.certificate_pem,

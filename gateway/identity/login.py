@@ -149,7 +149,3 @@ class Standings:
                 self._seen.clear()
             seen = self._seen[key] = _Seen(found, now_ms)
         return standing(seen.credential, now_ms) is Standing.ACTIVE
-
-    def forget(self, community: str, credential_id: str) -> None:
-        """Something happened to the credential: ask anew."""
-        self._seen.pop((community, credential_id), None)

@@ -41,7 +41,6 @@ class Purpose(StrEnum):
     """Why personal data was read."""
 
     CERTIFY = "certify"
-    SHOW_OWN = "show-own"
     SERVE_NOTICE = "serve-notice"
     INQUIRY = "inquiry"
 

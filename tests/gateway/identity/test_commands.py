@@ -1,5 +1,6 @@
 """The regulator's verbs of the command: a roll checked, taken in, refused; a key made."""
 
+import asyncio
 import json
 import stat
 import sys
@@ -7,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from gateway.identity.database import open_tables
+from gateway.identity.seal import load_key_file
+from gateway.identity.vault import SCHEMA, Purpose, Vault
 from scripts import cli
-from tests.gateway.identity.test_rollfile import table
+from tests.gateway.identity.test_rollfile import GOOD, table
 
 
 @pytest.fixture
@@ -70,6 +74,36 @@ def test_nothing_is_taken_in_from_a_bad_file_or_with_a_wrong_key(run: Runner) ->
     assert (code, out[:13]) == (2, "line 2: share")
     run("identity", "key", "other.key")
     code, out = run.take_in(key="other.key")
-    assert (code, out[:20]) == (1, "nothing was taken in")
+    assert (code, out) == (1, "vault_key/1 does not open\n")
     assert not (run.folder / "request.json").exists()
     assert run("identity", "key", "none/identity.key")[0] == 1
+
+
+def test_a_key_is_changed_and_reads_are_listed(run: Runner) -> None:
+    (run.folder / "roll.csv").write_bytes(table({}))
+    for name in ("identity.key", "new.key"):
+        run("identity", "key", name)
+    run.take_in()
+    where = ["--database", "identity.db", "--key-file"]
+    assert run("identity", "reads", *where, "identity.key", "o-nobody") == (0, "")
+    change = ["change-key", *where, "identity.key", "--new-key-file"]
+    assert run("identity", *change, "none.key")[0] == 1
+    assert run("identity", *change, "new.key")[0] == 0
+    assert run.take_in()[0] == 1
+    assert run.take_in(key="new.key")[0] == 0
+    asyncio.run(_read_once(run.folder))
+    request = json.loads((run.folder / "request.json").read_bytes())
+    owner_id = request["units"][0]["owners"][0]["owner_id"]
+    code, out = run("identity", "reads", *where, "new.key", owner_id)
+    assert (code, out) == (0, "1970-01-01T00:00:01+00:00 inquiry cred-clerk\n")
+    away = ["--database", "none/identity.db", "--key-file", "new.key", owner_id]
+    assert run("identity", "reads", *away)[0] == 1
+
+
+async def _read_once(folder: Path) -> None:
+    database = await open_tables(str(folder / "identity.db"), SCHEMA)
+    vault = await Vault.open(database, load_key_file(folder / "new.key"), lambda: 1000)
+    holder_id = await vault.holder_of(GOOD["owner_id_no"])
+    assert holder_id is not None
+    await vault.person(holder_id, Purpose.INQUIRY, "cred-clerk")
+    await database.close()

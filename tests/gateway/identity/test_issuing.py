@@ -1,6 +1,7 @@
 """Issuing: killed between any steps, unanswered, refused, forged; one credential all the same."""
 
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from chaincode.errors import Conflict, RuleForbids
 from chaincode.model.base import Org, Role
 from gateway.database import DatabaseUnavailable
 from gateway.errors import Busy, OutcomeUnknown
-from gateway.identity.certifications import CERTIFICATION_MS_MAX, Phase
+from gateway.identity.attesting import Attesting, NotAsAsked
+from gateway.identity.certifications import CERTIFICATION_MS_MAX, Held, Phase
 from gateway.identity.flows import Flow
 from gateway.identity.issuing import RETRY_MS
 from gateway.identity.provider import ProviderUnavailable
@@ -163,6 +165,17 @@ async def test_an_attestation_that_is_no_jws_is_not_sent(bureau: Bureau) -> None
 
     await bureau.worker(provider=Nonsense()).round()
     assert await ended(bureau, who) == "attestation/not-as-asked"
+
+
+async def test_a_flow_without_an_account_attests_nothing(bureau: Bureau) -> None:
+    who = Applicant()
+    await bureau.verify(who)
+    row = await bureau.rows.find(who.credential_id)
+    assert row is not None
+    certified = replace(row, certificate_pem="", valid_until_at=1)
+    attesting = Attesting(bureau.provider, bureau.ledger)
+    with pytest.raises(NotAsAsked):
+        await attesting.attest(certified, Held(salt="0" * 32, device=who.device), "fuzemen")
 
 
 @pytest.mark.parametrize(
