@@ -53,6 +53,15 @@ def postgres_server() -> Iterator[PostgresServer]:
         yield server
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+async def either_database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database of each kind; import `postgres_server` beside it."""
+    if request.param == "sqlite":
+        return str(tmp_path / "empty.sqlite3")
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    return await server.new_database()
+
+
 @contextmanager
 def running_postgres(programs: Path) -> Iterator[PostgresServer]:
     """A server below a temporary folder that only its user can read."""

@@ -2,6 +2,10 @@
 
 import hashlib
 
+from tests.support.postgres import either_database, postgres_server
+
+__all__ = ["either_database", "postgres_server"]
+
 PDF = b"%PDF-1.7\n" + b"the notice, signed\n" * 40
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 

@@ -184,10 +184,10 @@ async def test_evidence_about_single_owners_is_for_the_offices(tmp_path: Path) -
 
 
 async def test_a_credential_keeps_so_many_drafts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, either_database: str
 ) -> None:
     monkeypatch.setattr(register_module, "CLAIMS_MAX", 2)
-    async with desk(tmp_path) as at:
+    async with desk(tmp_path, database=either_database) as at:
         files = [PDF + bytes([number]) for number in range(3)]
         assert [(await put(at, data)).status for data in files] == [200, 200, 429]
         assert (await put(at, files[0])).status == 200
@@ -196,8 +196,10 @@ async def test_a_credential_keeps_so_many_drafts(
         assert (await put(at, files[2])).status == 200
 
 
-async def test_the_sweep_removes_what_nobody_needs_and_nothing_else(tmp_path: Path) -> None:
-    async with desk(tmp_path) as at:
+async def test_the_sweep_removes_what_nobody_needs_and_nothing_else(
+    tmp_path: Path, either_database: str
+) -> None:
+    async with desk(tmp_path, database=either_database) as at:
         archive = at.app[FILES].archive
         await put(at, PDF)
         await named(at, PDF)

@@ -20,7 +20,7 @@ OWNER = as_(Who.OWNER, "o1")
 
 
 @pytest.fixture
-async def store(s3_server: S3Server) -> AsyncIterator[S3Store]:  # noqa: F811
+async def store(s3_server: S3Server) -> AsyncIterator[S3Store]:
     async with S3Store.open(
         endpoint=s3_server.endpoint,
         region="us-east-1",
@@ -54,7 +54,7 @@ async def test_the_server_itself_refuses_another_file(store: S3Store, tmp_path: 
         await anext(store.read(sha256(PDF + b"other")))
 
 
-async def test_a_wrong_secret_and_a_server_that_is_gone(s3_server: S3Server) -> None:  # noqa: F811
+async def test_a_wrong_secret_and_a_server_that_is_gone(s3_server: S3Server) -> None:
     for endpoint, secret in ((s3_server.endpoint, "wrong"), ("http://127.0.0.1:9", SECRET_KEY)):
         async with S3Store.open(
             endpoint=endpoint,
@@ -68,7 +68,7 @@ async def test_a_wrong_secret_and_a_server_that_is_gone(s3_server: S3Server) -> 
 
 
 async def test_the_service_keeps_and_serves_from_a_bucket(
-    s3_server: S3Server,  # noqa: F811
+    s3_server: S3Server,
     tmp_path: Path,
 ) -> None:
     secret = tmp_path / "s3.secret"

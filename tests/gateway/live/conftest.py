@@ -11,6 +11,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from gateway.live.part import LiveSection
+from tests.support.postgres import either_database, postgres_server
+
+__all__ = ["either_database", "postgres_server"]
 
 KEY = "k" * 40
 

@@ -110,10 +110,10 @@ async def test_what_is_refused_comes_again_with_the_same_id_and_holds_the_rest_b
 
 @pytest.mark.usefixtures("quick")
 async def test_what_is_never_taken_is_given_up_kept_and_can_be_sent_again(
-    tmp_path: Path, live_section: LiveSection, subscriber: Subscriber
+    tmp_path: Path, live_section: LiveSection, subscriber: Subscriber, either_database: str
 ) -> None:
     subscriber.statuses += [503] * ATTEMPTS_MAX
-    async with desk(tmp_path, live_section) as at:
+    async with desk(tmp_path, live_section, database=either_database) as at:
         hook = (await subscribe(at, subscriber.url, "MotionDrafted"))["webhook"]["id"]
         await drafted(at, "m1", "m2")
         await until(lambda: passing_time(at) and len(subscriber.got) == ATTEMPTS_MAX + 1)
@@ -133,9 +133,9 @@ async def test_what_is_never_taken_is_given_up_kept_and_can_be_sent_again(
 
 
 async def test_a_replay_sends_everything_again_under_the_same_ids(
-    tmp_path: Path, live_section: LiveSection, subscriber: Subscriber
+    tmp_path: Path, live_section: LiveSection, subscriber: Subscriber, either_database: str
 ) -> None:
-    async with desk(tmp_path, live_section) as at:
+    async with desk(tmp_path, live_section, database=either_database) as at:
         hook = (await subscribe(at, subscriber.url))["webhook"]["id"]
         await drafted(at, "m1")
         await until(lambda: len(subscriber.got) == 1)

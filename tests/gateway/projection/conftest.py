@@ -1,7 +1,6 @@
 """Databases of both kinds, and a town whose way to a result is in blocks."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -9,23 +8,14 @@ from gateway.database import Database
 from gateway.projection.schema import open_read_model_database
 from tests.support.chain import Chain, recorded_town
 from tests.support.community import UNITS, Commons
-from tests.support.postgres import postgres_server
+from tests.support.postgres import either_database, postgres_server
 
-__all__ = ["postgres_server"]
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-async def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where an empty database is."""
-    if request.param == "sqlite":
-        return str(tmp_path / "readmodel.sqlite3")
-    server = request.getfixturevalue("postgres_server")
-    return str(await server.new_database())
+__all__ = ["either_database", "postgres_server"]
 
 
 @pytest.fixture
-async def database(address: str) -> AsyncIterator[Database]:
-    opened = await open_read_model_database(address)
+async def database(either_database: str) -> AsyncIterator[Database]:
+    opened = await open_read_model_database(either_database)
     yield opened
     await opened.close()
 

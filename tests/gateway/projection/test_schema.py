@@ -10,20 +10,20 @@ def test_the_numbers_have_no_gap() -> None:
     assert [step.number for step in migrations()] == list(range(1, len(migrations()) + 1))
 
 
-async def test_opening_twice_changes_nothing(database: Database, address: str) -> None:
-    again = await open_read_model_database(address)
+async def test_opening_twice_changes_nothing(database: Database, either_database: str) -> None:
+    again = await open_read_model_database(either_database)
     await again.close()
     await database.run(migrate)
     assert await database.run(_applied) == [step.name for step in migrations()]
 
 
-async def test_a_newer_database_is_left_alone(database: Database, address: str) -> None:
+async def test_a_newer_database_is_left_alone(database: Database, either_database: str) -> None:
     async def newer(work: Work) -> None:
         await work.rows("INSERT INTO migration VALUES (99, 'from_the_future')")
 
     await database.run(newer)
     with pytest.raises(SchemaError):
-        await open_read_model_database(address)
+        await open_read_model_database(either_database)
 
 
 async def test_a_failing_unit_of_work_leaves_nothing(database: Database) -> None:
