@@ -163,6 +163,11 @@ async def test_a_company_cannot_replace_an_owners_credential(town: Town) -> None
     assert (await town.ask("credential", credential_id="cred-1"))["replaced_by"] is None
 
 
+async def test_who_has_no_seat_has_no_members_credential(town: Town) -> None:
+    outcome = await issue(town, ann(), Role.COMMITTEE_MEMBER)
+    assert refusal(outcome) == (404, "holder/not-seated")
+
+
 async def test_a_members_credential_ends_with_the_term(town: Town) -> None:
     members = ["ann", *(f"member-{n}" for n in range(4))]
     await town.seat(members)
