@@ -50,25 +50,25 @@ class Intake:
     def _take_content(self, content: Content, sha256: str) -> None:
         match content:
             case OrderStatus():
-                self._once(f"status/{_digest(content)}", content)
+                self._once(f"status/{_digest(content)}", content, sha256)
             case EntryNotice():
-                self._take_notice(content)
+                self._take_notice(content, sha256)
             case Statement():
                 self._take_statement(content, sha256)
 
-    def _once(self, key: str, body: Body) -> None:
+    def _once(self, key: str, body: Body, sha256: str) -> None:
         if self._journal.fact(key) is None:
             self._journal.record_fact(key, b"")
-            self._journal.add_event(body)
+            self._journal.add_event(body, sha256)
 
-    def _take_notice(self, notice: EntryNotice) -> None:
+    def _take_notice(self, notice: EntryNotice, sha256: str) -> None:
         """An entry seen before is the same entry, or the message is refused."""
         key = f"entry/{notice.account}/{notice.entry.entry_ref}"
         content = msgspec.json.encode(notice.entry)
         known = self._journal.fact(key)
         if known is None:
             self._journal.record_fact(key, content)
-            self._journal.add_event(notice)
+            self._journal.add_event(notice, sha256)
         elif known != content:
             raise MessageRefused(
                 "camt.054/entry-changed",
@@ -106,7 +106,7 @@ class Intake:
                 self._journal.drop_statement(row.statement)
                 self._record_refusal(refusal, row.sha256)
                 return
-            self._accept(row.statement)
+            self._accept(row.statement, row.sha256)
 
     def _require_follows(self, statement: Statement, opening_fen: int | None) -> None:
         if opening_fen is not None and statement.opening_fen != opening_fen:
@@ -115,17 +115,17 @@ class Intake:
             if self._journal.fact(_line_key(statement, entry.entry_ref)) is not None:
                 raise _refused("entry-repeated", statement, "an entry of another statement")
 
-    def _accept(self, statement: Statement) -> None:
+    def _accept(self, statement: Statement, sha256: str) -> None:
         for entry in statement.entries:
             self._journal.record_fact(_line_key(statement, entry.entry_ref), b"")
         self._journal.mark_taken(statement)
-        self._journal.add_event(statement)
+        self._journal.add_event(statement, sha256)
 
     def _record_refusal(self, refusal: MessageRefused, sha256: str) -> None:
         body = RefusedMessage(
             sha256=sha256, code=refusal.code, path=refusal.path, reason=refusal.reason
         )
-        self._once(f"refusal/{_digest(body)}", body)
+        self._once(f"refusal/{_digest(body)}", body, sha256)
 
 
 def _refused(condition: str, statement: Statement, reason: str) -> MessageRefused:

@@ -36,6 +36,7 @@ CREATE TABLE statement (
 ) STRICT;
 CREATE TABLE event (
     event_id INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL,
+    sha256 TEXT NOT NULL REFERENCES message_in,
     is_acked INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX event_pending ON event (event_id) WHERE is_acked = 0;
@@ -198,18 +199,22 @@ class Journal:
 
     # --- what the ledger must hear ---
 
-    def add_event(self, body: Body) -> None:
-        """Queues an event until it is acknowledged."""
-        self._db.execute("INSERT INTO event (body) VALUES (?)", (msgspec.json.encode(body),))
+    def add_event(self, body: Body, sha256: str) -> None:
+        """Queues what the message with this hash said until it is acknowledged."""
+        self._db.execute(
+            "INSERT INTO event (body, sha256) VALUES (?, ?)", (msgspec.json.encode(body), sha256)
+        )
 
     def pending_events(self, count_max: int) -> list[BankEvent]:
         """Events not acknowledged, oldest first."""
         rows = self._all(
-            "SELECT event_id, body FROM event WHERE is_acked = 0 ORDER BY event_id LIMIT ?",
+            "SELECT event_id, body, sha256 FROM event WHERE is_acked = 0"
+            " ORDER BY event_id LIMIT ?",
             count_max,
         )
         return [
-            BankEvent(event_id=event_id, body=_body_decoder.decode(body)) for event_id, body in rows
+            BankEvent(event_id=event_id, message_sha256=sha256, body=_body_decoder.decode(body))
+            for event_id, body, sha256 in rows
         ]
 
     def ack_event(self, event_id: int) -> None:

@@ -146,7 +146,9 @@ Body = OrderStatus | EntryNotice | Statement | RefusedMessage
 
 
 class BankEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing the bank told us. `event_id` grows in the order in which things were taken in."""
+    """One thing the bank told us. `event_id` grows in the order in which things were taken in;
+    `message_sha256` is the hash of the message that said it first."""
 
     event_id: int
+    message_sha256: str
     body: Body
