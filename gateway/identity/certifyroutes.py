@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,7 +23,7 @@ from gateway.identity.enrolment import CaEnroller
 from gateway.identity.flows import STEPS, Flow
 from gateway.identity.guessing import Guesses
 from gateway.identity.issuing import Issuing
-from gateway.identity.loginroutes import answer, read_json
+from gateway.identity.loginroutes import answer, pruning, read_json
 from gateway.identity.protocol import Beginning, GivenCode, Step
 from gateway.identity.providerclient import HttpProvider, ProviderEndpoint
 from gateway.identity.seal import load_key_file
@@ -136,6 +136,8 @@ async def _life(app: web.Application) -> AsyncIterator[None]:
         office = await _open_office(app, settings, stack)
         app[OFFICE] = office
         worker = asyncio.create_task(office.issuing.run())
+        guesses = Guesses(office.vault, app[CLOCK_MS])
+        pruner = asyncio.create_task(pruning(guesses.prune))
 
         async def require_ready() -> None:
             if worker.done():
@@ -149,9 +151,9 @@ async def _life(app: web.Application) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            worker.cancel()
-            with suppress(asyncio.CancelledError):
-                await worker
+            for task in (worker, pruner):
+                task.cancel()
+            await asyncio.wait((worker, pruner))
 
 
 async def _open_office(

@@ -68,6 +68,15 @@ class Guesses:
 
         await self._vault.database.run(clear)
 
+    async def prune(self) -> None:
+        """Delete the counts that no longer count."""
+        forgotten_at = self._clock_ms() - FORGET_MS
+
+        async def prune(work: Work) -> None:
+            await work.rows("DELETE FROM guess WHERE last_at < $1", forgotten_at)
+
+        await self._vault.database.run(prune)
+
 
 def _lock_ms(tries: int) -> int:
     if tries < FREE_TRIES:

@@ -1,6 +1,8 @@
 """The routes of logging in: a part of every organisation's gateway."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import Final, Literal, TypeVar
 
 import msgspec
@@ -24,6 +26,7 @@ R = TypeVar("R", bound=Record)
 TAG: Final = "login"
 LOGIN = web.AppKey("login", Login)
 DOOR = web.AppKey("door", Door)
+PRUNE_S: Final = 60.0
 JSON: Final = "application/json"
 NO_STORE: Final = {"Cache-Control": "no-store"}
 
@@ -154,10 +157,21 @@ async def _life(app: web.Application) -> AsyncIterator[None]:
             raise NotReady("the session database does not answer") from error
 
     app[READINESS]["login"] = require_ready
+    pruner = asyncio.create_task(pruning(sessions.prune))
     try:
         yield
     finally:
+        pruner.cancel()
+        await asyncio.wait((pruner,))
         await database.close()
+
+
+async def pruning(prune: Callable[[], Awaitable[None]]) -> None:
+    """Prune every `PRUNE_S`, until cancelled."""
+    while True:
+        await asyncio.sleep(PRUNE_S)
+        with suppress(DatabaseUnavailable):
+            await prune()
 
 
 async def _look(work: Work) -> None:

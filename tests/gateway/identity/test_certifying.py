@@ -8,11 +8,12 @@ import pytest
 
 from chaincode.model.base import Role
 from chaincode.model.credential import Credential
+from gateway.database import Work
 from gateway.errors import Problem
 from gateway.identity.bindings import Binding, salted_sha256
 from gateway.identity.certifications import CERTIFICATION_MS_MAX, Phase
 from gateway.identity.flows import STEPS, Flow, offered
-from gateway.identity.guessing import FREE_TRIES, LOCK_MS
+from gateway.identity.guessing import FORGET_MS, FREE_TRIES, LOCK_MS
 from gateway.identity.protocol import CODE_MS_MAX, CODE_TRIES_MAX, Outcome, Step
 from gateway.identity.providerclient import ATTEMPTS_MAX
 from gateway.identity.rollfile import Owner
@@ -278,8 +279,23 @@ async def test_guessing_names_is_slowed_down_more_and_more(bureau: Bureau) -> No
     bureau.later(LOCK_MS)
     assert await refused(bureau.open(Applicant())) == (429, "identity/locked")
     bureau.later(LOCK_MS)
+    await bureau.guesses.prune()
     assert (await bureau.open(Applicant())).next_step is Step.ROLL
     assert await refused(bureau.open(Applicant(**wrong))) == (422, "person/not-matched")
+
+
+async def test_old_guesses_are_forgotten(bureau: Bureau) -> None:
+    for _ in range(FREE_TRIES):
+        await refused(bureau.open(Applicant(name="张三")))
+    await bureau.guesses.prune()
+    assert await refused(bureau.open(Applicant())) == (429, "identity/locked")
+    bureau.later(FORGET_MS + 1)
+    await bureau.guesses.prune()
+
+    async def left(work: Work) -> int:
+        return len(await work.rows("SELECT * FROM guess"))
+
+    assert await bureau.database.run(left) == 0
 
 
 async def test_one_person_one_holder_at_the_authority(bureau: Bureau) -> None:
