@@ -32,6 +32,7 @@ from gateway.fabric.client import FabricClient
 from gateway.fabric.connection import Connection, PeerAddress, Tls
 from gateway.fabric.follower import CommitFollower
 from gateway.fabric.identity import load_identity
+from gateway.fabric.timeouts import Resolution, Timeouts
 from gateway.fabric.transaction import Transaction
 from gateway.settings import FabricSection
 
@@ -139,8 +140,16 @@ async def ask(ledger: Ledger, community: str, function: str, kind: type[T], **fi
 class FabricLedger:
     """The ledger behind the organisation's own peers; use it as an async context manager."""
 
-    def __init__(self, settings: FabricSection) -> None:
+    def __init__(
+        self,
+        settings: FabricSection,
+        *,
+        timeouts: Timeouts | None = None,
+        resolution: Resolution | None = None,
+    ) -> None:
         self._settings = settings
+        self._timeouts = timeouts
+        self._resolution = resolution
         self._stack = AsyncExitStack()
         self._channels: dict[str, _FollowedChannel] = {}
         self._channel_of: dict[str, str] = {}
@@ -153,7 +162,9 @@ class FabricLedger:
         identity, signer = load_identity(
             settings.msp_id, settings.certificate_file, settings.key_file
         )
-        client = FabricClient(connection, identity, signer)
+        client = FabricClient(
+            connection, identity, signer, timeouts=self._timeouts, resolution=self._resolution
+        )
         for name in settings.channels:
             followed = _FollowedChannel(client.channel(name), settings.chaincode)
             self._channels[name] = await self._stack.enter_async_context(followed)
