@@ -3,7 +3,7 @@
 from typing import Final
 
 from gateway import clock
-from gateway.api import acts, documents, ledger, money, people, public, voting
+from gateway.api import acts, documents, ledger, money, people, public, statements, voting
 from gateway.attachments import part as attachments
 from gateway.certificate import part as certificate
 from gateway.identity import certifyroutes, loginroutes
@@ -16,7 +16,14 @@ PARTS: Final[tuple[Part, ...]] = (
     acts.PART,
     Part(
         name="resources",
-        routes=(*ledger.ROUTES, *people.ROUTES, *voting.ROUTES, *money.ROUTES, *public.ROUTES),
+        routes=(
+            *ledger.ROUTES,
+            *people.ROUTES,
+            *voting.ROUTES,
+            *money.ROUTES,
+            *statements.ROUTES,
+            *public.ROUTES,
+        ),
     ),
     clock.PART,
     loginroutes.PART,

@@ -1,4 +1,4 @@
-"""Funds, budgets, payments and the bank's statements."""
+"""Funds, budgets and payments."""
 
 from typing import Final
 
@@ -32,22 +32,11 @@ from chaincode.model.payment import (
     PaymentPhase,
     ReportContent,
 )
-from chaincode.model.statement import (
-    ActiveIncomeRule,
-    BankLine,
-    IncomeRule,
-    LineCorrection,
-    LineDecision,
-    Statement,
-    StatementContent,
-)
 from chaincode.model.unitaccount import UnitAccount
 from gateway.api.guards import own_unit_or_office
-from gateway.api.rows import LIMIT, PAGE, body, many, query, statement, view
+from gateway.api.rows import PAGE, body, many, query, statement, view
 from gateway.routes import Parameter, Route
 
-STATEMENT_BYTES_MAX: Final = 2 * 1024 * 1024
-"""Two thousand lines fit."""
 OPENING_BYTES_MAX: Final = 4 * 1024 * 1024
 """The opening balances of 20,000 units fit."""
 
@@ -57,8 +46,6 @@ _COMPANY = (Org.PROPERTY,)
 _CONVENERS = (Org.COMMITTEE, Org.REGULATOR)
 _FUND = "/funds/{fund_id}"
 _PAYMENT = "/payments/{payment_id}"
-_ACCOUNT = "/accounts/{account_sha256}"
-_HASH = {"account_sha256": Sha256}
 
 UnitOpening = body("UnitOpening", unit_id=Id, balance_fen=SignedFen, first_deposit_fen=(Fen, 0))
 Funds = view("Funds", funds=tuple[Fund, ...])
@@ -113,10 +100,6 @@ PaymentView = view(
 PaymentRow = view("PaymentRow", payment=Payment, phase=PaymentPhase)
 PaymentList = view("PaymentList", payments=many(PaymentRow))
 ExceptionList = view("ExceptionList", exceptions=tuple[BankException, ...])
-StatementView = view("StatementView", statement=Statement, lines=tuple[BankLine, ...])
-StatementList = view("StatementList", statements=tuple[Statement, ...])
-LineList = view("LineList", lines=tuple[BankLine, ...])
-IncomeRuleList = view("IncomeRuleList", rules=tuple[ActiveIncomeRule, ...])
 
 FUNDS: Final[tuple[Route, ...]] = (
     query("funds", "/funds", "The funds of the community.", "funds", Funds),
@@ -319,98 +302,4 @@ PAYMENTS: Final[tuple[Route, ...]] = (
     ),
 )
 
-STATEMENTS: Final[tuple[Route, ...]] = (
-    query(
-        "statements",
-        f"{_ACCOUNT}/statements",
-        "The statements of an account.",
-        "statements",
-        StatementList,
-        path_kinds=_HASH,
-        parameters=(
-            Parameter(name="after", kind=int, says="Begin behind this sequence number."),
-            LIMIT,
-        ),
-    ),
-    query(
-        "statement",
-        f"{_ACCOUNT}/statements/{{statement_id}}",
-        "One statement with its lines.",
-        "statements",
-        StatementView,
-        path_kinds=_HASH,
-    ),
-    query(
-        "bank_line",
-        f"{_ACCOUNT}/lines/{{line_id}}",
-        "One line and what it turned out to be.",
-        "statements",
-        BankLine,
-        path_kinds=_HASH,
-    ),
-    query(
-        "waiting_lines",
-        f"{_FUND}/waiting-lines",
-        "Lines that nobody has explained yet.",
-        "statements",
-        LineList,
-    ),
-    query(
-        "income_rules",
-        f"{_FUND}/income-rules",
-        "Which incoming lines are income.",
-        "statements",
-        IncomeRuleList,
-    ),
-    statement(
-        "record_statement",
-        "/statements",
-        "Takes in a statement of the bank, whole.",
-        "statements",
-        Statement,
-        orgs=_BANK,
-        body_bytes_max=STATEMENT_BYTES_MAX,
-        statement=StatementContent,
-    ),
-    statement(
-        "set_income_rule",
-        "/income-rules",
-        "States which incoming lines are income.",
-        "statements",
-        ActiveIncomeRule,
-        orgs=_CONVENERS,
-        rule=IncomeRule,
-        decision_id=Id,
-    ),
-    statement(
-        "end_income_rule",
-        f"{_FUND}/income-rules/{{rule_id}}/end",
-        "Ends an income rule.",
-        "statements",
-        ActiveIncomeRule,
-        orgs=_CONVENERS,
-        decision_id=Id,
-    ),
-    statement(
-        "resolve_line",
-        "/line-decisions",
-        "Says what the committee decided a line to be.",
-        "statements",
-        BankLine,
-        orgs=_CONVENERS,
-        decision=LineDecision,
-        decision_id=Id,
-    ),
-    statement(
-        "correct_line",
-        "/line-corrections",
-        "Undoes what a line was said to be.",
-        "statements",
-        BankLine,
-        orgs=_CONVENERS,
-        correction=LineCorrection,
-        decision_id=Id,
-    ),
-)
-
-ROUTES: Final = (*FUNDS, *BUDGETS, *PAYMENTS, *STATEMENTS)
+ROUTES: Final = (*FUNDS, *BUDGETS, *PAYMENTS)

@@ -11,13 +11,13 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from scripts.benchmarks import ballots, network
+from scripts.benchmarks import ballots, gateway, network
 from scripts.benchmarks.figures import Figures
 
 Measure = Callable[[argparse.Namespace, Figures], Coroutine[None, None, None]]
 
 BENCHMARKS: Mapping[str, Measure] = MappingProxyType(
-    {"network": network.measure, "ballots": ballots.measure}
+    {"network": network.measure, "ballots": ballots.measure, "gateway": gateway.measure}
 )
 
 
@@ -26,7 +26,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="scripts/bench",
         description=__doc__,
-        epilog="\n".join(str(module.__doc__) for module in (network, ballots)),
+        epilog="\n".join(str(module.__doc__) for module in (network, ballots, gateway)),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("benchmark", choices=sorted(BENCHMARKS))

@@ -2,11 +2,9 @@
 
 import argparse
 import asyncio
-import json
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from chaincode.model.base import Org
 from network.home import Network, open_network
 from network.up import bring_down, bring_up
 from scripts.benchmarks.electorate import Electorate, Owner, now_ms
+from scripts.benchmarks.figures import Figures, percentile
 from scripts.benchmarks.gateways import (
     GatewayProcess,
     asking,
@@ -36,15 +35,19 @@ ASK_PAUSE_S = 0.5
 ASKED_AT_ONCE = 30
 
 
-async def measure(
-    owners_count: int = OWNERS_COUNT, spread_s: float = SPREAD_S, console: Console | None = None
-) -> dict[str, int | float]:
+async def measure(_args: argparse.Namespace, figures: Figures) -> None:
     """Bring a network up, cast, and compare with the ledger.
 
     `cast_p50_ms` and `cast_p99_ms` are what owners waited for their answers; `lost` are
     acknowledged ballots that the ledger does not have, `doubled` units with more than one.
     """
-    console = console or Console(stderr=True)
+    for name, value in (await cast_through_gateway(OWNERS_COUNT, SPREAD_S)).items():
+        figures.add(name, value)
+
+
+async def cast_through_gateway(owners_count: int, spread_s: float) -> dict[str, int | float]:
+    """The figures for so many owners who cast within `spread_s`."""
+    console = Console(stderr=True)
     with tempfile.TemporaryDirectory(prefix="commonhold-bench-") as folder:
         network = _network(Path(folder))
         try:
@@ -101,7 +104,7 @@ async def cast_all(
         for owner, waited_ms in zip(electorate.owners, waits, strict=True)
         if waited_ms is not None
     ]
-    known = sorted(waited_ms for waited_ms in waits if waited_ms is not None)
+    known = [waited_ms for waited_ms in waits if waited_ms is not None]
     return {
         "cast_p50_ms": percentile(known, 50),
         "cast_p99_ms": percentile(known, 99),
@@ -153,34 +156,9 @@ async def ballots_on_ledger(network: Network, electorate: Electorate) -> Counter
     return counts
 
 
-def percentile(ordered: Sequence[float], percent: int) -> float:
-    """Nearest rank of sorted values, to 0.1; 0 for none."""
-    if not ordered:
-        return 0.0
-    return round(ordered[max(0, -(-len(ordered) * percent // 100) - 1)], 1)
-
-
 def _network(folder: Path) -> Network:
     """The shipped network with free ports and a home of its own."""
     written = yaml.safe_load(CONFIG.read_text(encoding="utf-8")) | {"ports": "auto"}
     file = folder / "network.yaml"
     file.write_text(yaml.safe_dump(written), encoding="utf-8")
     return open_network(file, folder / "home")
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure and write the figures; 0 unless a ballot was lost or doubled."""
-    parser = argparse.ArgumentParser(prog="scripts/bench gateway", description=__doc__)
-    parser.add_argument("--json", type=Path, default=None)
-    parser.add_argument("--owners", type=int, default=OWNERS_COUNT)
-    parser.add_argument("--seconds", type=float, default=SPREAD_S)
-    args = parser.parse_args(argv)
-    figures = asyncio.run(measure(args.owners, args.seconds))
-    if args.json is not None:
-        args.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(figures, indent=2))
-    return int(bool(figures["lost"] or figures["doubled"]))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

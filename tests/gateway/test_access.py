@@ -8,7 +8,7 @@ from aiohttp import web
 from chaincode.access import BY_NAME, Kind
 from chaincode.model.base import Org
 from gateway.access import MATRIX, STAFF_OF, Reader, Who, may, speaks_for
-from gateway.api import acts, documents, ledger, money, people, public, voting
+from gateway.api import acts, documents, ledger, money, people, public, statements, voting
 from gateway.app import make_app
 from gateway.assembly import PARTS
 from gateway.parts import Part
@@ -25,6 +25,7 @@ OWN = [
     *people.ROUTES,
     *voting.ROUTES,
     *money.ROUTES,
+    *statements.ROUTES,
     *public.ROUTES,
 ]
 NO_CALLS = {"read_openapi", "read_documentation", "read_problem", "communities", "transaction"}

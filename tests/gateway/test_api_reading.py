@@ -14,7 +14,7 @@ from chaincode.contract.registry import HANDLERS
 from chaincode.model.base import Org
 from gateway.access import Who
 from gateway.api import ledger as ledger_rows
-from gateway.api import money, people, public, voting
+from gateway.api import money, people, public, statements, voting
 from gateway.errors import NotApplied, NotEndorsed, OutcomeUnknown
 from gateway.routes import Route
 from tests.support.api import Api, as_, serving
@@ -260,6 +260,7 @@ STATED = [
         *people.ROUTES,
         *voting.ROUTES,
         *money.ROUTES,
+        *statements.ROUTES,
         *public.ROUTES,
         *ledger_rows.ROUTES,
     )
