@@ -45,10 +45,10 @@ class PostgresServer:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """One server for the whole test session; skips where PostgreSQL is not installed."""
+    """One server for the whole test session; fails where PostgreSQL is not installed."""
     programs = _programs()
     if programs is None:
-        pytest.skip("PostgreSQL's server programs are not installed")
+        pytest.fail("PostgreSQL's server programs are missing: run scripts/system")
     with running_postgres(programs) as server:
         yield server
 

@@ -32,7 +32,7 @@ def setting() -> Setting:
     try:
         font = find_font()
     except Problem:
-        pytest.skip("no Chinese font is installed (Debian: fonts-noto-cjk)")
+        pytest.fail("no Chinese font is installed: run scripts/system")
     return Setting(font=font, verify_url=URL, offset_minutes=480)
 
 
@@ -66,7 +66,7 @@ def text_of(pdf: bytes, folder: Path) -> str:
     """The text as a reader copies it, without spaces and line ends."""
     program = shutil.which("pdftotext")
     if program is None:
-        pytest.skip("pdftotext is not installed (Debian: poppler-utils)")
+        pytest.fail("pdftotext is not installed: run scripts/system")
     file = folder / "certificate.pdf"
     file.write_bytes(pdf)
     done = subprocess.run([program, "-layout", file, "-"], check=True, capture_output=True)

@@ -72,7 +72,9 @@ async def test_one_way_never_needs_a_face(bureau: Bureau, tmp_path: Path) -> Non
     assert problem.value.code == "certification/no-way-without-face"
     steps = STEPS[Flow.FACE]
     (tmp_path / "other").mkdir()
-    async with bureau_at(":memory:", tmp_path / "other", steps=steps) as faces_only:
+    async with bureau_at(
+        str(tmp_path / "faces.sqlite3"), tmp_path / "other", steps=steps
+    ) as faces_only:
         assert await refused(faces_only.open(Applicant())) == (
             503,
             "certification/no-way-without-face",
