@@ -13,15 +13,24 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from chaincode.errors import BadInput
+from chaincode.errors import BadInput, NotAllowed, NotFound
+from chaincode.model.base import Org
 from gateway.access import NOBODY_KNOWN, Reader, Who, may, speaks_for
-from gateway.appkeys import AUTHENTICATORS, RATE_LIMITS, READER, SETTINGS, Authenticator
+from gateway.appkeys import AUTHENTICATORS, LEDGER, RATE_LIMITS, READER, SETTINGS, Authenticator
 from gateway.errors import Problem
+from gateway.ledger import ask
 from gateway.routes import Route
 from gateway.settings import GatewaySection, HttpSection
 
 BEARER: Final = "Bearer "
 TOKEN_CHARS_MIN: Final = 32
+
+
+class _CommitteeNow(msgspec.Struct, frozen=True):
+    """What is needed of the query `committee`."""
+
+    seated: tuple[str, ...]
+
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -97,8 +106,23 @@ async def _require_access(request: web.Request, route: Route) -> None:
     org = request.app[SETTINGS].of(GatewaySection).org
     if route.orgs and not (org in route.orgs and speaks_for(reader, org)):
         raise Problem(403, "gateway/other-office")
+    if route.orgs and org is Org.COMMITTEE and reader.who is Who.COMMITTEE_MEMBER:
+        await _require_seat(request, reader)
     if route.guard is not None:
         await route.guard(request)
+
+
+async def _require_seat(request: web.Request, reader: Reader) -> None:
+    """The committee speaks through members who are seated now, whatever a credential says.
+
+    Raises NotAllowed ``caller/not-seated``.
+    """
+    try:
+        now = await ask(request.app[LEDGER], reader.community, "committee", _CommitteeNow)
+    except NotFound:
+        raise NotAllowed("caller/not-seated") from None
+    if reader.holder_id not in now.seated:
+        raise NotAllowed("caller/not-seated")
 
 
 def _require_path(request: web.Request, route: Route) -> None:

@@ -1,6 +1,7 @@
 """The access table, cell by cell: every endpoint asked by everybody it could be asked by."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -13,6 +14,7 @@ from gateway.app import make_app
 from gateway.assembly import PARTS
 from gateway.parts import Part
 from gateway.routes import Route
+from gateway.settings import GatewaySection, SettingsError
 from tests.support.api import Api, as_, serving
 from tests.support.community import UNITS, Commons
 from tests.support.contract_ledger import ContractLedger
@@ -142,6 +144,30 @@ async def test_an_office_makes_only_its_own_transactions() -> None:
         assert (response.status, (await response.json())["code"]) == (403, "gateway/other-office")
 
 
+async def test_the_committee_speaks_through_those_seated_now() -> None:
+    town = await Commons().settle()
+    ledger_ = ContractLedger(town, org=Org.COMMITTEE)
+    async with serving(town, ledger_, org=Org.COMMITTEE) as api:
+
+        async def extend(holder_id: str) -> tuple[int, str]:
+            header = as_(Who.COMMITTEE_MEMBER, holder_id)
+            response = await api.post("/motions/m1/extensions", header)
+            return response.status, (await response.json())["code"]
+
+        assert await extend("o1") == (403, "caller/not-seated"), "there is no committee yet"
+        await town.seated("o1", "o2", "o3", "o4", "o5")
+        assert await extend("o1") == (404, "motion/unknown")
+        assert await extend("o6") == (403, "caller/not-seated")
+        await town.done(
+            Org.REGULATOR,
+            "end_seat",
+            holder_id="o1",
+            reason="resigned",
+            evidence_sha256="0" * 64,
+        )
+        assert await extend("o1") == (403, "caller/not-seated")
+
+
 @pytest.mark.parametrize("path", ["/holders/o2/credentials", "/owners/o2/units"])
 async def test_owners_ask_about_themselves_alone(api: Api, path: str) -> None:
     response = await api.get(path, as_(Who.OWNER, "o1"))
@@ -163,6 +189,29 @@ async def test_a_ballot_is_shown_to_the_units_owner_alone(api: Api) -> None:
 async def test_a_token_nobody_knows_is_refused(api: Api) -> None:
     response = await api.get("", headers={"Authorization": "Bearer wrong"})
     assert (response.status, (await response.json())["code"]) == (401, "gateway/bad-token")
+
+
+async def test_the_operator_is_known_by_the_token_in_the_file(tmp_path: Path) -> None:
+    token = "t" * 40
+    (tmp_path / "token").write_text(token + "\n")
+    section = GatewaySection(org=Org.REGULATOR, operator_token_file=tmp_path / "token")
+    town = await Commons().settle()
+    ledger_ = ContractLedger(town, org=Org.REGULATOR)
+    async with serving(town, ledger_, section, org=Org.REGULATOR) as api:
+        body = {"words": ["scheme"]}
+        for given, status in ((token, 200), (token[:-1], 401), (token + "t", 401), ("", 401)):
+            headers = {"Authorization": f"Bearer {given}"}
+            response = await api.request("PUT", "/words", json=body, headers=headers)
+            assert response.status == status, given
+
+
+async def test_a_short_operator_token_does_not_start(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("short")
+    section = GatewaySection(org=Org.REGULATOR, operator_token_file=tmp_path / "token")
+    town = Commons()
+    with pytest.raises(SettingsError, match="too short"):
+        async with serving(town, ContractLedger(town), section):
+            pass
 
 
 def test_a_route_without_a_row_lets_nobody_in() -> None:
