@@ -1,5 +1,6 @@
 """What a committed transaction says in its block: who called what, who endorsed, what it wrote."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,13 @@ class CommittedCall:
     payload: bytes
     writes: dict[str, bytes | None]
     event: tuple[str, bytes] | None
+
+    @property
+    def community(self) -> str:
+        """The community that the call names, as its function takes it."""
+        if self.function == "submit_acts":
+            return self.args[0].decode()
+        return str(json.loads(self.args[0]).get("community"))
 
 
 def read_call(envelope: Any, chaincode: str) -> CommittedCall:

@@ -19,12 +19,14 @@ from chaincode.access import MSP_OF
 from chaincode.contract.contract import CommonholdContract, Outcome
 from chaincode.model.base import Org
 from gateway.fabric.errors import (
+    VALID,
     CommitError,
     EndorseError,
     EvaluateError,
     StepError,
     Throttled,
     chaincode_response,
+    code_name,
 )
 from gateway.fabric.proposal import Proposal
 from gateway.fabric.timeouts import Timeouts
@@ -59,6 +61,8 @@ class RealLedger(FakeLedger):
         self.answered = []
         self.ordered = []
         self.slowest_s = 0.0
+        self._taken: set[str] = set()
+        self._next_block = 0
         self._chaincode = chaincode
         self._callers = callers
         self._room = asyncio.Semaphore(IN_FLIGHT_MAX)
@@ -148,7 +152,38 @@ class RealLedger(FakeLedger):
         assert call.writes == model.writes, call.function
         assert call.event == model.event, call.function
         model.commit()
+        self._taken.add(call.tx_id)
         self.answered.append((call.function, call.args, call.payload))
+
+    async def catch_up(self, community: str) -> list[str]:
+        """Take in what others committed in the community since; the codes of what was invalid."""
+        channel = next(iter(self._callers.values())).channel
+        invalid = []
+        height = await channel.ledger.height()
+        for number in range(self._next_block, height):
+            block = await channel.ledger.block(number)
+            codes = block.metadata.metadata[common_pb2.TRANSACTIONS_FILTER]
+            for data, code in zip(block.data.data, codes, strict=True):
+                call = read_call(common_pb2.Envelope.FromString(data), self._chaincode)
+                if call.tx_id in self._taken or call.community != community:
+                    continue
+                if code != VALID:
+                    invalid.append(code_name(code))
+                    continue
+                await self._take_foreign(call)
+        self._next_block = height
+        return invalid
+
+    async def _take_foreign(self, call: CommittedCall) -> None:
+        model = self._model(call.msp_id, call.function, call.args, call.tx_id, call.timestamp_ms)
+        outcome = await CommonholdContract(lambda: call.timestamp_ms).answer(model)
+        assert outcome.payload == call.payload, call.function
+        self._take(call, model)
+
+    async def start_here(self) -> None:
+        """Blocks from now on are looked at by `catch_up`."""
+        channel = next(iter(self._callers.values())).channel
+        self._next_block = await channel.ledger.height()
 
     async def _everywhere(self, tx_id: str) -> None:
         """Returns when every organisation's peer has the transaction."""
@@ -159,15 +194,20 @@ class RealLedger(FakeLedger):
         self, proposal: Proposal, msp_id: str, function: str, args: Sequence[bytes]
     ) -> tuple[FakeTransaction, Outcome]:
         timestamp_ms = _timestamp_ms(proposal)
-        model = FakeTransaction(
+        model = self._model(msp_id, function, args, proposal.tx_id, timestamp_ms)
+        return model, await CommonholdContract(lambda: timestamp_ms).answer(model)
+
+    def _model(
+        self, msp_id: str, function: str, args: Sequence[bytes], tx_id: str, timestamp_ms: int
+    ) -> FakeTransaction:
+        return FakeTransaction(
             ledger=self,
             creator=Creator(msp_id),
             function=function,
             args=args,
-            tx_id=proposal.tx_id,
+            tx_id=tx_id,
             timestamp_ms=timestamp_ms,
         )
-        return model, await CommonholdContract(lambda: timestamp_ms).answer(model)
 
 
 @dataclass(frozen=True)
@@ -192,7 +232,9 @@ async def real_ledger(network: RunningNetwork, channel: str) -> AsyncIterator[Re
         for org_id, msp_id in network.topology.msp_ids.items():
             over = calling(network, org_id, channel=channel, timeouts=PATIENT)
             callers[msp_id] = await stack.enter_async_context(over)
-        yield RealLedger(channel, network.chaincode, callers)
+        ledger = RealLedger(channel, network.chaincode, callers)
+        await ledger.start_here()
+        yield ledger
 
 
 def _require_same(error: StepError, expected: Outcome) -> None:
