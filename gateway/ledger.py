@@ -4,7 +4,6 @@ The only module that knows both Fabric and the chaincode's records. Fabric's err
 `gateway.errors`; a refusal of the chaincode passes through as the same `Refusal`.
 """
 
-import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -30,16 +29,14 @@ from gateway.fabric.backoff import retry_conflicts
 from gateway.fabric.channel import Channel
 from gateway.fabric.client import FabricClient
 from gateway.fabric.connection import Connection, PeerAddress, Tls
-from gateway.fabric.follower import CommitFollower
 from gateway.fabric.identity import load_identity
 from gateway.fabric.timeouts import Resolution, Timeouts
 from gateway.fabric.transaction import Transaction
+from gateway.followed import FollowedChannel
 from gateway.settings import FabricSection
 
 T = TypeVar("T")
 
-FOLLOWER_PAUSE_S: Final = 1.0
-"""Between two tries to follow a channel's blocks."""
 COMMUNITIES_MAX: Final = 10_000
 """How many communities' channels are remembered."""
 DEFECT_STATUS_MIN: Final = 500
@@ -151,7 +148,7 @@ class FabricLedger:
         self._timeouts = timeouts
         self._resolution = resolution
         self._stack = AsyncExitStack()
-        self._channels: dict[str, _FollowedChannel] = {}
+        self._channels: dict[str, FollowedChannel] = {}
         self._channel_of: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
@@ -166,7 +163,7 @@ class FabricLedger:
             connection, identity, signer, timeouts=self._timeouts, resolution=self._resolution
         )
         for name in settings.channels:
-            followed = _FollowedChannel(client.channel(name), settings.chaincode)
+            followed = FollowedChannel(client.channel(name), settings.chaincode, settings.endorsers)
             self._channels[name] = await self._stack.enter_async_context(followed)
         return self
 
@@ -239,9 +236,7 @@ class FabricLedger:
             raise NotFound("community/unknown")
         request = msgspec.json.encode({"community": community, **fields})
         try:
-            committed = await retry_conflicts(
-                lambda: followed.contract.submit(function, request, follower=followed.follower)
-            )
+            committed = await retry_conflicts(lambda: followed.submit(function, request))
         except fabric.FabricError as error:
             raise _translated(error) from error
         return Stated(
@@ -252,8 +247,7 @@ class FabricLedger:
         """See `Ledger.endorse_acts`."""
         followed = self._channels[await self.channel_of(community)]
         try:
-            proposal = followed.contract.proposal("submit_acts", community, *acts)
-            transaction = await proposal.endorse()
+            transaction = await followed.endorse("submit_acts", community, *acts)
             answers = codec.decode_stored(transaction.result(), Answers).answers
         except fabric.FabricError as error:
             raise _translated(error) from error
@@ -287,50 +281,11 @@ class FabricLedger:
             raise _translated(error) from error
 
 
-class _FollowedChannel:
-    """A channel, its contract, and one stream of its commits that is opened again when it ends.
-
-    While there is no stream, outcomes are asked for one by one.
-    """
-
-    def __init__(self, channel: Channel, chaincode: str) -> None:
-        self.channel = channel
-        self.contract = channel.contract(chaincode)
-        self.follower: CommitFollower | None = None
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._follow())
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        await asyncio.wait((self._task,))
-
-    async def _follow(self) -> None:
-        while True:
-            try:
-                async with self.channel.follower() as follower:
-                    self.follower = follower
-                    await follower.ended()
-            except (fabric.FabricError, TimeoutError):
-                _log.info("no block stream of %s, asking one by one", self.channel.name)
-            finally:
-                self.follower = None
-            await asyncio.sleep(FOLLOWER_PAUSE_S)
-
-
 class _PreparedActs:
     """See `PreparedActs`."""
 
     def __init__(
-        self, transaction: Transaction, answers: tuple[Answer, ...], followed: _FollowedChannel
+        self, transaction: Transaction, answers: tuple[Answer, ...], followed: FollowedChannel
     ) -> None:
         self._transaction = transaction
         self._followed = followed

@@ -68,6 +68,8 @@ class FabricSection(Section, frozen=True):
     chaincode: str = "commonhold"
     communities: tuple[Id, ...] = ()
     """Those whose channel does not bear their own name."""
+    endorsers: tuple[str, ...] = ()
+    """MSPs whose peers are asked first; others the policy allows only when one does not answer."""
 
     def findings(self) -> list[str]:
         """Certificates must be there; the key must be nobody else's to read."""

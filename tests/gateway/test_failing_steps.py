@@ -35,6 +35,7 @@ from tests.support.fake_fabric_messages import (
 CLERK = as_(Who.REGULATOR_CLERK, "clerk", community=CHANNEL)
 WORDS = {"words": ["scheme"]}
 MVCC, POLICY = 11, 10
+REQUIRED = ("BankMSP", "CommitteeMSP", "PropertyMSP")
 UNKNOWN = grpc.StatusCode.UNKNOWN
 ABORTED = grpc.StatusCode.ABORTED
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
@@ -83,6 +84,7 @@ async def ledger(peer: FakePeer, root: Issued, tmp_path: Path) -> AsyncIterator[
         certificate_file=tmp_path / "cert.pem",
         key_file=tmp_path / "key.pem",
         channels=(CHANNEL,),
+        endorsers=REQUIRED,
     )
     quick = Timeouts(evaluate_s=1, endorse_s=1, submit_s=1, commit_status_s=0.3)
     hasty = Resolution(lookup_s=0.1, resends_max=1)
@@ -136,7 +138,7 @@ async def test_a_refusal_reaches_the_caller_unchanged(
     ("call", "replies", "expected"),
     [
         (Call.ENDORSE, [endorsement(500, "a defect")], (502, "gateway/contract-failed")),
-        (Call.ENDORSE, [Fail(ABORTED, "failed to collect enough endorsements")],
+        (Call.ENDORSE, [Fail(ABORTED, "failed to collect enough endorsements")] * 2,
          (502, "gateway/not-endorsed")),
         (Call.ENDORSE, [Fail(UNKNOWN, THROTTLED)] * 9,
          (503, "gateway/network-busy")),
@@ -263,3 +265,26 @@ async def test_a_peer_that_is_gone_makes_the_gateway_unready(
     await peer.stop()
     with pytest.raises(NotReady):
         await ledger.require_ready()
+
+
+def endorsers_asked(peer: FakePeer) -> list[list[str]]:
+    return [list(request.endorsing_organizations) for request in peer.seen(Call.ENDORSE)]
+
+
+async def test_the_required_endorse_unless_one_is_silent(api: Api, peer: FakePeer) -> None:
+    await api.get("")
+    assert (await put_words(api)).status == 200
+    assert endorsers_asked(peer) == [list(REQUIRED)]
+    silent = Fail(ABORTED, "failed to collect enough transaction endorsements")
+    peer.script[Call.ENDORSE].append(silent)
+    assert (await put_words(api)).status == 200
+    assert endorsers_asked(peer)[1:] == [list(REQUIRED), []]
+    assert (await put_words(api)).status == 200
+    assert endorsers_asked(peer)[3:] == [[]]
+
+
+async def test_a_refusal_is_no_silence(api: Api, peer: FakePeer) -> None:
+    await api.get("")
+    peer.script[Call.ENDORSE].append(endorsement(409, "motion/wrong-phase"))
+    assert await code(await put_words(api)) == (409, "motion/wrong-phase")
+    assert endorsers_asked(peer) == [list(REQUIRED)]
