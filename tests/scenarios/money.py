@@ -37,6 +37,12 @@ async def funded(town: Commons) -> Commons:
     """Owners, a committee, a clerk of the company in office, a fund, a confirmed payee."""
     await (await town.settle(rules=[without_reviews()])).seated()
     await town.issue(Person("clerk", "cred-clerk"), Role.COMPANY_CLERK, Org.PROPERTY)
+    await open_fund(town)
+    return town
+
+
+async def open_fund(town: Commons) -> None:
+    """The maintenance fund, and a payee whose account the bank confirmed."""
     await town.done(
         Org.REGULATOR,
         "open_fund",
@@ -52,7 +58,6 @@ async def funded(town: Commons) -> Commons:
     payee = {"payee_id": "locksmith", "payee_sha256": HASHER.party(CREDITOR)}
     await town.done(Org.PROPERTY, "register_payee", payee_class="repair", **payee)
     await town.done(Org.BANK, "confirm_payee", **payee)
-    return town
 
 
 def use(town: Commons, fen: int = BUDGET_FEN, **fields: Any) -> dict[str, Any]:

@@ -96,6 +96,10 @@ class FakeLedger:
         """Let time pass until then."""
         self.now_ms = max(self.now_ms, at_ms)
 
+    def may_reach(self, _at_ms: int) -> bool:
+        """Whether a test can wait until then."""
+        return True
+
     @property
     def period_ms(self) -> int:
         """How long a phase of a scenario lasts."""

@@ -18,6 +18,7 @@ from fabric_protos.peer import proposal_pb2
 from chaincode.access import MSP_OF
 from chaincode.contract.contract import CommonholdContract, Outcome
 from chaincode.model.base import Org
+from gateway.fabric.backoff import retry_conflicts
 from gateway.fabric.errors import (
     VALID,
     CommitError,
@@ -42,6 +43,7 @@ PERIOD_MS_MIN = 4_000
 PERIOD_STEPS = 30
 """A phase on a real clock has room for so many of the slowest steps seen."""
 IN_FLIGHT_MAX = 32
+STORM_TRIES = 20
 ENDORSED_S_MAX = 120
 """So long a call is offered again that no chaincode has answered: nothing happened then. On a
 machine under load gossip takes a busy peer for a dead one for a while."""
@@ -61,6 +63,10 @@ class RealLedger(FakeLedger):
         self.answered = []
         self.ordered = []
         self.slowest_s = 0.0
+        self.conflicts: list[str] = []
+        """How the network marked what it ordered and did not apply."""
+        self.refused: set[str] = set()
+        """Calls that the network refused, as memory did."""
         self._taken: set[str] = set()
         self._next_block = 0
         self._chaincode = chaincode
@@ -81,6 +87,9 @@ class RealLedger(FakeLedger):
         """Wait until it is that late."""
         while (left_ms := at_ms - self.now_ms) > 0:
             await asyncio.sleep(left_ms / 1000)
+
+    def may_reach(self, at_ms: int) -> bool:
+        return at_ms - self.now_ms <= self.period_ms
 
     @property
     def period_ms(self) -> int:
@@ -112,9 +121,26 @@ class RealLedger(FakeLedger):
                     await asyncio.sleep(POLL_S)
                     continue
                 _require_same(error, expected)
+                self.refused.add(function)
                 return RealHeldBack(self, model, expected, b"")
             assert transaction.result() == expected.payload, (function, expected)
             return RealHeldBack(self, model, expected, transaction.to_bytes())
+
+    async def storm(self, calls: Sequence[tuple[str, str, Sequence[bytes]]]) -> list[bytes]:
+        """Submit calls at once as a gateway does, anew on conflict; each must be answered.
+
+        Memory does not follow until `catch_up`.
+        """
+
+        async def one(msp_id: str, function: str, args: Sequence[bytes]) -> bytes:
+            contract = self._callers[msp_id].contract
+            async with self._room:
+                committed = await retry_conflicts(
+                    lambda: contract.submit(function, *args), attempts=STORM_TRIES
+                )
+                return committed.result
+
+        return await asyncio.gather(*(one(*call) for call in calls))
 
     async def evaluate(self, msp_id: str, function: str, *args: bytes) -> Outcome:
         """Ask a peer; fails unless memory answers the same bytes."""
@@ -124,6 +150,7 @@ class RealLedger(FakeLedger):
             answer = await proposal.evaluate()
         except EvaluateError as error:
             _require_same(error, expected)
+            self.refused.add(function)
             return expected
         assert answer == expected.payload, (function, expected)
         self.answered.append((function, args, answer))
@@ -140,6 +167,7 @@ class RealLedger(FakeLedger):
         except CommitError as error:
             if error.code_name not in CONFLICTS:
                 raise
+            self.conflicts.append(error.code_name)
             held.model.commit()  # raises ReadConflict: memory found the same
             raise AssertionError(f"{error}, but not in memory") from error
         await self._everywhere(transaction.tx_id)
