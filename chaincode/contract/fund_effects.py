@@ -34,7 +34,7 @@ from chaincode.model.procedure import Scope
 from chaincode.model.roll import RollEntry
 from chaincode.rules import budget as budget_rule
 from chaincode.rules import fund as fund_rule
-from chaincode.rules.motion_draft import in_scope, needs_funds
+from chaincode.rules.motion_draft import in_scope
 from chaincode.rules.succession import require_due
 from chaincode.world import World
 
@@ -133,14 +133,11 @@ FUND_EFFECTS: Final[Mapping[type[Effect], FundApply]] = {
 async def by_motion(world: World, call: Call, motion: Motion) -> None:
     """Bring about the fund effect of a carried motion.
 
-    Refused if the community does not use funds (422 ``effect/module-not-used``), or as the
-    effect's own function says.
+    Refused as the effect's own function says. That the community uses funds was asked when the
+    motion was drafted, and its modules never change.
     """
     effect = motion.content.effect
     assert effect is not None, motion.motion_id
-    community = await require_community(world)
-    if needs_funds(motion.content) and Module.FUNDS not in community.modules:
-        raise RuleForbids("effect/module-not-used")
     decided = Decided(
         decision_id=motion.motion_id,
         source=BudgetSource.MOTION,

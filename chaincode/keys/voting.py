@@ -68,11 +68,6 @@ def ballot(community_id: str, motion_id: str, unit_id: str) -> str:
     return _key(community_id, "ballot", motion_id, unit_id)
 
 
-def co_signatures(community_id: str, motion_id: str, unit_id: str) -> str:
-    """Below it: what each co-owner of a unit wants its ballot to be."""
-    return _key(community_id, "co-signature", motion_id, unit_id)
-
-
 def co_signature(community_id: str, motion_id: str, unit_id: str, holder_id: str) -> str:
     """What one co-owner wants the unit's ballot to be."""
     return _key(community_id, "co-signature", motion_id, unit_id, holder_id)

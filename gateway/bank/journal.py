@@ -208,8 +208,7 @@ class Journal:
     def pending_events(self, count_max: int) -> list[BankEvent]:
         """Events not acknowledged, oldest first."""
         rows = self._all(
-            "SELECT event_id, body, sha256 FROM event WHERE is_acked = 0"
-            " ORDER BY event_id LIMIT ?",
+            "SELECT event_id, body, sha256 FROM event WHERE is_acked = 0 ORDER BY event_id LIMIT ?",
             count_max,
         )
         return [
