@@ -40,7 +40,7 @@ ENDORSERS = tuple(MSP_OF[org] for org in (Org.BANK, Org.COMMITTEE, Org.PROPERTY)
 """Who must endorse on a channel without a substitute; sorted."""
 PATIENT = Timeouts(evaluate_s=60, endorse_s=60, submit_s=60, commit_status_s=120)
 PERIOD_MS_MIN = 4_000
-PERIOD_STEPS = 30
+PERIOD_STEPS = 20
 """A phase on a real clock has room for so many of the slowest steps seen."""
 IN_FLIGHT_MAX = 32
 STORM_TRIES = 20
