@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, timedelta
 from typing import Final
 
 import msgspec
@@ -30,8 +30,10 @@ from gateway.bank.types import (
     Statement,
 )
 
-LOCAL: Final = timezone(timedelta(hours=8))
+DAY_MS: Final = 24 * 60 * 60 * 1000
+LOCAL_OFFSET_MS: Final = 8 * 60 * 60 * 1000
 """UTC+8, the time of all of China; a booking day begins at its midnight."""
+EPOCH: Final = date(1970, 1, 1)
 SALT_BYTES_MIN: Final = 16
 _ID: Final = re.compile(ID_PATTERN)
 
@@ -98,7 +100,7 @@ def statement_of(statement: Statement, message_sha256: str, hasher: Hasher) -> S
 
 def day_of(at_ms: int) -> date:
     """The local day of a UTC time in ms."""
-    return datetime.fromtimestamp(at_ms / 1000, LOCAL).date()
+    return EPOCH + timedelta(days=(at_ms + LOCAL_OFFSET_MS) // DAY_MS)
 
 
 def _report_of_status(status: OrderStatus, message_sha256: str) -> ReportContent:
@@ -163,4 +165,4 @@ def _id(text: str | None) -> str | None:
 
 
 def _day_ms(day: date) -> int:
-    return int(datetime(day.year, day.month, day.day, tzinfo=LOCAL).timestamp()) * 1000
+    return (day - EPOCH).days * DAY_MS - LOCAL_OFFSET_MS

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from chaincode.errors import NotFound
 from chaincode.model.base import Org
 from gateway.bank.bridge import order_id
+from gateway.bank.facts import day_of
 from gateway.bank.types import BankEvent, OrderState, OrderStatus
 from gateway.errors import Busy, LedgerError, NotApplied, NotEndorsed, OutcomeUnknown
 from gateway.ledger import Stated, TransactionStatus
@@ -358,3 +360,11 @@ def test_the_salt_must_not_be_short() -> None:
     with pytest.raises(ValueError, match="16 bytes"):
         type(HASHER)(b"short")
     assert HASHER.party(CREDITOR) != HASHER.party(DEBTOR)
+
+
+@pytest.mark.parametrize(
+    ("day", "at_ms"),
+    [(date(1970, 1, 2), 57_600_000), (date(2026, 1, 1), 1_767_196_800_000)],
+)
+def test_a_day_begins_at_local_midnight(day: date, at_ms: int) -> None:
+    assert [day_of(at_ms), day_of(at_ms - 1)] == [day, day - timedelta(days=1)]
