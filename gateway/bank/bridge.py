@@ -31,7 +31,7 @@ from gateway.ledger import Ledger, ask
 TRIES_MAX: Final = 5
 """How often one call is made in one run, the first time included."""
 LOOKUPS_MAX: Final = 5
-PAUSE_S: Final = 0.2
+PAUSE_MS: Final = 200
 """Before the second try or look-up; doubled each time."""
 TO_PAY: Final = (PaymentPhase.HELD, PaymentPhase.ORDERED)
 
@@ -224,7 +224,7 @@ class Bridge:
             except (Busy, NotEndorsed, NotApplied) as error:
                 if attempt + 1 == TRIES_MAX or not _is_retryable(error):
                     raise
-            await asyncio.sleep(PAUSE_S * 2**attempt)
+            await asyncio.sleep(PAUSE_MS * 2**attempt / 1000)
         raise LedgerError("no answer")
 
     async def _look_up(self, unknown: OutcomeUnknown) -> None:
@@ -233,7 +233,7 @@ class Bridge:
         for attempt in range(LOOKUPS_MAX):
             if await self.ledger.transaction(channel, unknown.tx_id) is not None:
                 return
-            await asyncio.sleep(PAUSE_S * 2**attempt)
+            await asyncio.sleep(PAUSE_MS * 2**attempt / 1000)
         raise unknown
 
 

@@ -79,7 +79,7 @@ class Failing(ContractLedger):
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.bank.bridge.PAUSE_S", 0)
+    monkeypatch.setattr("gateway.bank.bridge.PAUSE_MS", 0)
 
 
 @pytest.fixture
