@@ -1,8 +1,14 @@
 """A payment on its way: asked, approved, held, ordered, paid, on the statement."""
 
 from enum import StrEnum
+from typing import Annotated
+
+import msgspec
 
 from chaincode.model.base import Fen, Id, PositiveFen, Record, Sha256, ShortText, TimeMs
+
+PaymentId = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,34}\Z")]
+"""It travels as EndToEndId, which has 35 characters (ISO 20022, Max35Text)."""
 
 
 class PaymentPhase(StrEnum):
@@ -26,7 +32,7 @@ class PaymentContent(Record):
     `budget_id` None is the company's own pay, spent from the book's `company` account.
     """
 
-    payment_id: Id
+    payment_id: PaymentId
     fund_id: Id
     budget_id: Id | None
     amount_fen: PositiveFen

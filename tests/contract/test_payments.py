@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from chaincode import keys
-from chaincode.errors import RuleForbids
+from chaincode import codec, keys
+from chaincode.errors import BadInput, RuleForbids
 from chaincode.model.base import Org, changed
 from chaincode.model.committee import Committee
 from chaincode.model.freeze import FreezeOrder, FreezeReason, Frozen
+from chaincode.model.payment import PaymentContent
 from tests.support.fund_checks import Snapshot, check
 from tests.support.funds import (
     ACCOUNT,
@@ -49,6 +50,18 @@ def test_a_payment_is_held_with_the_third_of_five_approvals() -> None:
     assert view.hold.held_fen == 600
     assert [given.holder_id for given in view.approval.approvals] == ["m1", "m2", "m3"]
     check(Snapshot().read(town))
+
+
+def test_a_payment_id_fits_into_the_banks_messages() -> None:
+    content = treasury().content("budget-1", 600)
+    fits, too_long = (
+        codec.encode(content).replace(content.payment_id.encode(), b"p" * length)
+        for length in (35, 36)
+    )
+    assert codec.decode(fits, PaymentContent).payment_id == "p" * 35
+    with pytest.raises(BadInput) as refusal:
+        codec.decode(too_long, PaymentContent)
+    assert refusal.value.code == "input/malformed"
 
 
 def test_the_same_request_again_changes_nothing_and_another_content_is_refused() -> None:
