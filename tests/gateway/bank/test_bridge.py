@@ -347,12 +347,13 @@ async def test_a_payee_other_than_the_confirmed_one_is_not_paid(
 async def test_one_payment_that_cannot_be_sent_leaves_its_neighbours_alone(
     town: Commons, counter: Counter
 ) -> None:
-    long_id = "p" * 60  # an EndToEndId has at most 35 characters
-    await held(town, long_id, 100)
+    await held(town, "p1", 100)
     await held(town, "p2", 200)
+    other = {"payment_id": "p1", "order_id": "an-order-of-another-desk"}
+    await failing(counter).transact(town.community, "order_payment", other)
     first = (await counter.day())[0]
     assert first.sent == ("p2",)
-    assert [(one.subject, one.code) for one in first.left] == [(long_id, "order/id")]
+    assert [(one.subject, one.code) for one in first.left] == [("p1", "payment/ordered-otherwise")]
     assert counter.balance_fen == OPENING_FEN - 200
 
 
