@@ -77,6 +77,7 @@ MATRIX: Final[Mapping[str, frozenset[Who]]] = {
     # --- Acts: their own signature says who made them ---
     "submit_acts": EVERYBODY,
     "accepted_act": EVERYBODY,
+    "act_forms": EVERYBODY,
     # --- Logging in, being certified: these ask for their own proof ---
     "start_login": EVERYBODY,
     "log_in": EVERYBODY,

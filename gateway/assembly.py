@@ -3,7 +3,7 @@
 from typing import Final
 
 from gateway import clock
-from gateway.api import acts, documents, ledger, money, people, public, statements, voting
+from gateway.api import acts, documents, forms, ledger, money, people, public, statements, voting
 from gateway.attachments import part as attachments
 from gateway.certificate import part as certificate
 from gateway.identity import certifyroutes, loginroutes
@@ -14,6 +14,7 @@ from gateway.projection import part as projection
 PARTS: Final[tuple[Part, ...]] = (
     documents.PART,
     acts.PART,
+    forms.PART,
     Part(
         name="resources",
         routes=(

@@ -9,7 +9,7 @@ from aiohttp import web
 from chaincode.access import BY_NAME, Kind
 from chaincode.model.base import Org
 from gateway.access import MATRIX, STAFF_OF, Reader, Who, may, speaks_for
-from gateway.api import acts, documents, ledger, money, people, public, statements, voting
+from gateway.api import acts, documents, forms, ledger, money, people, public, statements, voting
 from gateway.app import make_app
 from gateway.assembly import PARTS
 from gateway.parts import Part
@@ -23,6 +23,7 @@ ALL_ROUTES = [route for part in PARTS for route in part.routes]
 OWN = [
     *documents.PART.routes,
     *acts.PART.routes,
+    *forms.PART.routes,
     *ledger.ROUTES,
     *people.ROUTES,
     *voting.ROUTES,
@@ -30,7 +31,14 @@ OWN = [
     *statements.ROUTES,
     *public.ROUTES,
 ]
-NO_CALLS = {"read_openapi", "read_documentation", "read_problem", "communities", "transaction"}
+NO_CALLS = {
+    "read_openapi",
+    "read_documentation",
+    "read_problem",
+    "communities",
+    "transaction",
+    "act_forms",
+}
 """Endpoints of the gateway's own, which no call of the chaincode stands behind."""
 PATH = {
     "community": "fuzemen",
