@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 
@@ -36,8 +36,15 @@ DEFAULT_FILE = Path(__file__).parent / "network.yaml"
 Verb = Callable[[argparse.Namespace, Console], Awaitable[int]]
 
 
-def add_verbs(parser: argparse.ArgumentParser) -> Any:
-    """Adds the network's options and verbs to the command's parser; gives the list of verbs, for
+class Verbs(NamedTuple):
+    """The lists that others may add to: all verbs, and what `export` writes."""
+
+    all: Any
+    export: Any
+
+
+def add_verbs(parser: argparse.ArgumentParser) -> Verbs:
+    """Adds the network's options and verbs to the command's parser; gives the lists of verbs, for
     others to add theirs: `run(args, console)`, a coroutine function that answers an exit code.
     """
     parser.add_argument("--config", type=Path, default=DEFAULT_FILE, help="the network's YAML")
@@ -53,24 +60,25 @@ def add_verbs(parser: argparse.ArgumentParser) -> Any:
     logs = _verb(verbs, "logs", _logs, "the last log lines of a node")
     logs.add_argument("node", help="as `status` names it, e.g. peer0.bank")
     logs.add_argument("--lines", type=_line_count, default=200)
-    _nested(verbs)
-    return verbs
+    return Verbs(verbs, _nested(verbs))
 
 
-def _nested(verbs: Any) -> None:
+def _nested(verbs: Any) -> Any:
+    """Verbs with actions of their own; gives those of `export`."""
     community = verbs.add_parser("community", help="communities of a running network")
     actions = community.add_subparsers(required=True, metavar="ACTION")
     add = _verb(actions, "add", _community_add, "a new channel for a community")
     add.add_argument("id", help="the community, and its channel's name")
     add.add_argument("--modules", default=",".join(MODULES), help="comma-separated")
     export = verbs.add_parser("export", help="files for other programs")
-    actions = export.add_subparsers(required=True, metavar="WHAT")
-    profile = _verb(actions, "profile", _export_profile, "a connection profile (JSON)")
+    exports = export.add_subparsers(required=True, metavar="WHAT")
+    profile = _verb(exports, "profile", _export_profile, "a connection profile (JSON)")
     profile.add_argument("--org", required=True)
     profile.add_argument("--scheme", action="store_true", help="write grpcs:// before addresses")
     chaincode = verbs.add_parser("chaincode", help="the rules that all orgs run")
     actions = chaincode.add_subparsers(required=True, metavar="ACTION")
     _verb(actions, "upgrade", _chaincode_upgrade, "move every channel to the YAML's version")
+    return exports
 
 
 def _verb(verbs: Any, name: str, run: Verb, text: str) -> argparse.ArgumentParser:

@@ -5,13 +5,16 @@ import sys
 
 from gateway.identity import commands as identity
 from network import commands
+from scripts import archive
 
 
 def main() -> int:
     """Runs one verb; answers 0, 1 when a step failed, 2 for bad input."""
     parser = argparse.ArgumentParser(prog="commonhold", description=__doc__)
-    identity.add_verbs(commands.add_verbs(parser))
-    return commands.execute(parser.parse_args())
+    verbs = commands.add_verbs(parser)
+    identity.add_verbs(verbs.all)
+    archive.add_verbs(verbs.export)
+    return commands.execute(parser.parse_args(archive.spelled_out(sys.argv[1:], verbs.export)))
 
 
 if __name__ == "__main__":
