@@ -3,9 +3,11 @@
 import argparse
 import sys
 
+from gateway.bank import commands as bank
 from gateway.identity import commands as identity
 from network import commands
 from scripts import archive
+from scripts.hand import commands as hand
 
 
 def main() -> int:
@@ -13,7 +15,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="commonhold", description=__doc__)
     verbs = commands.add_verbs(parser)
     identity.add_verbs(verbs.all)
+    bank.add_verbs(verbs.all)
     archive.add_verbs(verbs.export)
+    hand.add_verbs(verbs.all)
     return commands.execute(parser.parse_args(archive.spelled_out(sys.argv[1:], verbs.export)))
 
 

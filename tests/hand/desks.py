@@ -1,0 +1,143 @@
+"""Gateways that the hand talks to over HTTP: the contract in memory, an office that certifies,
+doors that open, and a sandbox authority."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from chaincode.model.base import Org
+from gateway.app import make_app
+from gateway.assembly import PARTS
+from gateway.clock import ClockSection
+from gateway.identity import certifyroutes, loginroutes
+from gateway.identity.certifyroutes import OFFICE, Office
+from gateway.identity.settings import LoginSection
+from gateway.parts import Part
+from gateway.settings import GatewaySection, HttpSection, Settings
+from scripts.hand.certifying import Applicant
+from scripts.hand.gateways import Gateways
+from scripts.hand.guides import SandboxGuide
+from scripts.hand.person import Person
+from tests.support.api import PLENTY, QUICK, core_parts
+from tests.support.applicant import ID_NO, NAME, UNIT
+from tests.support.community import Commons, without_reviews
+from tests.support.contract_ledger import ContractLedger
+from tests.support.identity import ADMIN_TOKEN, OTHER, PHONE, Bureau, bureau_at
+from tests.support.ports import free_port
+
+OWNER = Applicant(name=NAME, id_no=ID_NO, phone=PHONE, unit_id=UNIT)
+NEIGHBOUR = Applicant(
+    name=OTHER["owner_name"], id_no=OTHER["owner_id_no"], phone="13800005678", unit_id=OTHER["unit"]
+)
+
+
+@dataclass
+class Gateway:
+    """One organisation's gateway."""
+
+    server: TestServer
+    ledger: ContractLedger
+
+    @property
+    def address(self) -> str:
+        return str(self.server.make_url("")).rstrip("/")
+
+
+@dataclass
+class Desks:
+    """The regulator's gateway, which certifies, and the bank's."""
+
+    bureau: Bureau
+    town: Commons
+    regulator: Gateway
+    bank: Gateway
+    sandbox: Path
+    guide: SandboxGuide
+    folder: Path
+
+    @property
+    def both(self) -> tuple[str, str]:
+        return (self.regulator.address, self.bank.address)
+
+    def person(self, name: str = "owner") -> Person:
+        return Person.create(self.folder / name)
+
+    async def certified(
+        self, gateways: Gateways, name: str = "owner", who: Applicant = OWNER
+    ) -> Person:
+        """A person with a credential."""
+        person = self.person(name)
+        await person.certify(gateways, "fuzemen", who, self.guide)
+        return person
+
+
+@asynccontextmanager
+async def desks_at(folder: Path) -> AsyncIterator[Desks]:
+    """Both gateways over one town, whose clock is this machine's at the start."""
+    async with AsyncExitStack() as stack:
+        bureau = await stack.enter_async_context(bureau_at(str(folder / "identity.db"), folder))
+        bureau.town.ledger.now_ms = time.time_ns() // 1_000_000
+        town = Commons(ledger=bureau.town.ledger, community=bureau.town.community)
+        await town.done(Org.REGULATOR, "set_matter_rule", rule=without_reviews())
+        sandbox = folder / "sandbox"
+        sandbox.mkdir()
+        (sandbox / "sandbox.json").write_bytes(msgspec.json.encode({"url": bureau.authority.url}))
+        (sandbox / "admin.token").write_text(ADMIN_TOKEN)
+        regulator, bank = [
+            await stack.enter_async_context(_serving(bureau, town, org, folder))
+            for org in (Org.REGULATOR, Org.BANK)
+        ]
+        guide = await stack.enter_async_context(SandboxGuide(sandbox))
+        yield Desks(bureau, town, regulator, bank, sandbox, guide, folder)
+
+
+@asynccontextmanager
+async def _serving(bureau: Bureau, town: Commons, org: Org, folder: Path) -> AsyncIterator[Gateway]:
+    port, ledger = free_port(), ContractLedger(town, org)
+    sections = [
+        GatewaySection(org=org),
+        HttpSection(stop_s=5),
+        PLENTY,
+        QUICK,
+        ClockSection(enabled=False),
+        LoginSection(audience=f"http://127.0.0.1:{port}", database=str(folder / f"{org}.db")),
+    ]
+    parts = [*core_parts(PARTS), loginroutes.PART, _office(bureau, org)]
+    app = make_app(Settings(sections), parts, ledger=ledger, clock_ms=lambda: town.ledger.now_ms)
+    server = TestServer(app, port=port)
+    await server.start_server(access_log=None)
+    try:
+        yield Gateway(server, ledger)
+    finally:
+        await server.close()
+
+
+def _office(bureau: Bureau, org: Org) -> Part:
+    """The part that certifies; it is idle at other organisations."""
+
+    async def life(app: web.Application) -> AsyncIterator[None]:
+        if org is not Org.REGULATOR:
+            yield
+            return
+        app[OFFICE] = Office(bureau.certifying, bureau.issuing, bureau.vault)
+        worker = asyncio.create_task(bureau.issuing.run())
+        yield
+        worker.cancel()
+        await asyncio.wait((worker,))
+
+    return Part(name="identity", routes=certifyroutes.PART.routes, life=life)
+
+
+def json_of(text: str) -> dict[str, Any]:
+    """What the command printed for machines."""
+    found = msgspec.json.decode(text)
+    assert isinstance(found, dict)
+    return found
