@@ -5,6 +5,7 @@ from typing import Final
 from gateway import clock
 from gateway.api import acts, documents, forms, ledger, money, people, public, statements, voting
 from gateway.attachments import part as attachments
+from gateway.bank import part as bank
 from gateway.certificate import part as certificate
 from gateway.identity import certifyroutes, loginroutes
 from gateway.live import part as live
@@ -33,4 +34,5 @@ PARTS: Final[tuple[Part, ...]] = (
     live.PART,
     attachments.PART,
     certificate.PART,
+    bank.PART,
 )

@@ -51,6 +51,25 @@ class Metrics:
             "gateway_clock_rounds", "Rounds of the clock.", ("outcome",), registry=self.registry
         )
 
+        self.bank_rounds = Counter(
+            "gateway_bank_rounds",
+            "Rounds of the bank's desk.",
+            ("community", "outcome"),
+            registry=self.registry,
+        )
+        self.bank_events = Counter(
+            "gateway_bank_events",
+            "What the bank said and the ledger has.",
+            ("community",),
+            registry=self.registry,
+        )
+        self.bank_waiting = Gauge(
+            "gateway_bank_waiting",
+            "Payments and bank events that the last round could not deal with.",
+            ("community",),
+            registry=self.registry,
+        )
+
     def text(self) -> bytes:
         """All series in Prometheus' text format."""
         return generate_latest(self.registry)

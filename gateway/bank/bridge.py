@@ -22,7 +22,7 @@ from chaincode.errors import Conflict, NotFound, Refusal
 from chaincode.model.fund import Fund, Payee
 from chaincode.model.payment import Payment, PaymentPhase
 from gateway.bank.adapter import BankAdapter
-from gateway.bank.errors import BankError, OrderRefused
+from gateway.bank.errors import BankError, OrderRefused, TransportError
 from gateway.bank.facts import Hasher, day_of, reports_of, statement_of
 from gateway.bank.types import BankEvent, Party, PaymentOrder, RefusedMessage, Statement
 from gateway.errors import Busy, LedgerError, NotApplied, NotEndorsed, OutcomeUnknown
@@ -55,10 +55,14 @@ class Directory(Protocol):
 
 
 class Held(msgspec.Struct, frozen=True):
-    """What could not be done now: a payment or event, and the code that says why."""
+    """What could not be done now: a payment or event, and the code that says why.
+
+    `is_passing` when the ledger or the bank could not be reached, so that waiting may help.
+    """
 
     subject: str
     code: str
+    is_passing: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +118,7 @@ class Bridge:
             try:
                 await self._pay(payment)
             except _HELD_UP as error:
-                left.append(Held(payment.payment_id, _code(error)))
+                left.append(_held(payment.payment_id, error))
             else:
                 sent.append(payment.payment_id)
         return sent
@@ -179,10 +183,10 @@ class Bridge:
             try:
                 await self._tell(event)
             except Refusal as refusal:
-                left.append(Held(f"event-{event.event_id}", refusal.code))
+                left.append(_held(f"event-{event.event_id}", refusal))
                 continue
             except LedgerError as error:
-                left.append(Held(f"event-{event.event_id}", _code(error)))
+                left.append(_held(f"event-{event.event_id}", error))
                 break
             await self.adapter.ack(event)
             recorded += 1
@@ -192,7 +196,7 @@ class Bridge:
         try:
             return await self.adapter.poll()
         except BankError as error:
-            left.append(Held("bank", _code(error)))
+            left.append(_held("bank", error))
             return await self.adapter.pending()
 
     async def _tell(self, event: BankEvent) -> None:
@@ -247,6 +251,10 @@ def order_id(payment_id: str) -> str:
 
 def _is_retryable(error: LedgerError) -> bool:
     return isinstance(error, Busy) or bool(getattr(error, "retryable", False))
+
+
+def _held(subject: str, error: Exception) -> Held:
+    return Held(subject, _code(error), isinstance(error, LedgerError | TransportError))
 
 
 def _code(error: Exception) -> str:

@@ -82,8 +82,9 @@ class Journal:
             self._db.execute("COMMIT")
 
     def close(self) -> None:
-        """Closes the file and frees it for another process."""
-        self._db.close()
+        """Closes the file, after a change under way, and frees it for another process."""
+        with self._mutex:
+            self._db.close()
         self._lock.release()
 
     # --- what we said ---
