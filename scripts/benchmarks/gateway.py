@@ -17,13 +17,8 @@ from network.home import Network, open_network
 from network.up import bring_down, bring_up
 from scripts.benchmarks.electorate import Electorate, Owner, now_ms
 from scripts.benchmarks.figures import Figures, percentile
-from scripts.benchmarks.gateways import (
-    GatewayProcess,
-    asking,
-    settings_text,
-    start_gateway,
-    stating,
-)
+from scripts.benchmarks.gateways import GatewayProcess, start_gateway, stating
+from scripts.clients import asking, settings_text
 
 CONFIG = Path(__file__).parents[2] / "network" / "network.yaml"
 MOTION = "bench"

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -16,14 +16,9 @@ import aiohttp
 
 from chaincode.model.base import Org
 from gateway.fabric.backoff import retry_conflicts
-from gateway.fabric.client import FabricClient
-from gateway.fabric.connection import Connection, PeerAddress, Tls
-from gateway.fabric.contract import Contract
-from gateway.fabric.errors import EvaluateError, chaincode_response
-from gateway.fabric.identity import load_identity
 from network.home import Network
-from network.places import NodeFiles, person_msp
 from scripts.benchmarks.electorate import State
+from scripts.clients import contract_of
 
 ROOT = Path(__file__).parents[2]
 READY_S_MAX = 90.0
@@ -48,33 +43,6 @@ class GatewayProcess:
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGTERM)
         return await asyncio.wait_for(self.process.wait(), STOP_S_MAX)
-
-
-def settings_text(
-    network: Network, org_id: str, *, port: int = 0, sections: Mapping[str, Any] | None = None
-) -> str:
-    """The TOML settings of an org's gateway on this network."""
-    org = network.topology().orgs[org_id]
-    msp = person_msp(org, "gateway")
-    tables: dict[str, dict[str, Any]] = {
-        "gateway": {"org": org_id},
-        "fabric": {
-            "msp_id": org.msp_id,
-            "peers": [peer.address() for peer in org.peers],
-            "tls_roots_file": str(NodeFiles(org.peers[0].folder).tls_root),
-            "certificate_file": str(next((msp / "signcerts").iterdir())),
-            "key_file": str(next((msp / "keystore").iterdir())),
-            "channels": [channel.name for channel in network.config.channels],
-            "chaincode": network.config.chaincode.name,
-        },
-        "http": {"address": f"127.0.0.1:{port}", "operations_address": "127.0.0.1:0"},
-    }
-    for name, table in (sections or {}).items():
-        tables.setdefault(name, {}).update(table)
-    return "\n".join(
-        f"[{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
-        for name, table in tables.items()
-    )
 
 
 async def start_gateway(config: Path, log: Path) -> GatewayProcess:
@@ -121,7 +89,7 @@ async def stating(network: Network) -> AsyncIterator[State]:
     community = network.config.channels[0].communities[0]
     async with AsyncExitStack() as stack:
         contracts = {
-            org_id: await stack.enter_async_context(_contract(network, org_id))
+            org_id: await stack.enter_async_context(contract_of(network, org_id))
             for org_id in network.topology().orgs
         }
 
@@ -130,39 +98,3 @@ async def stating(network: Network) -> AsyncIterator[State]:
             await retry_conflicts(lambda: contracts[org].submit(function, request))
 
         yield state
-
-
-Ask = Callable[[str, dict[str, Any]], Awaitable[Any]]
-"""A query's answer; None when there is no such thing."""
-
-
-@asynccontextmanager
-async def asking(network: Network, org_id: str = Org.REGULATOR) -> AsyncIterator[Ask]:
-    """Queries of one organisation's own peer, in the network's first community."""
-    community = network.config.channels[0].communities[0]
-    async with _contract(network, org_id) as contract:
-
-        async def ask(function: str, fields: dict[str, Any]) -> Any:
-            request = json.dumps({"community": community, **fields})
-            try:
-                return json.loads(await contract.evaluate(function, request))
-            except EvaluateError as error:
-                status, _ = chaincode_response(error) or (0, "")
-                if status == HTTPStatus.NOT_FOUND:
-                    return None
-                raise
-
-        yield ask
-
-
-@asynccontextmanager
-async def _contract(network: Network, org_id: str) -> AsyncIterator[Contract]:
-    org = network.topology().orgs[org_id]
-    root = NodeFiles(org.peers[0].folder).tls_root.read_bytes()
-    peers = [PeerAddress(peer.address()) for peer in org.peers]
-    msp = person_msp(org, "gateway")
-    certificate, key = (next((msp / name).iterdir()) for name in ("signcerts", "keystore"))
-    async with Connection(peers, Tls(root_certificates=root)) as connection:
-        client = FabricClient(connection, *load_identity(org.msp_id, certificate, key))
-        channel = client.channel(network.config.channels[0].name)
-        yield channel.contract(network.config.chaincode.name)

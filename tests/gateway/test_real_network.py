@@ -13,13 +13,8 @@ import aiohttp
 import pytest
 
 from scripts.benchmarks.electorate import Electorate, Owner, now_ms
-from scripts.benchmarks.gateways import (
-    GatewayProcess,
-    asking,
-    settings_text,
-    start_gateway,
-    stating,
-)
+from scripts.benchmarks.gateways import GatewayProcess, start_gateway, stating
+from scripts.clients import asking, settings_text
 from tests.support.network import CHANNEL, RunningNetwork, document, running_network
 
 pytestmark = [pytest.mark.fabric, pytest.mark.timeout(600)]
