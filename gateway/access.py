@@ -88,6 +88,8 @@ MATRIX: Final[Mapping[str, frozenset[Who]]] = {
     "certification": EVERYBODY,
     "begin_certification_step": EVERYBODY,
     "give_certification_code": EVERYBODY,
+    "engage_staff": OPERATOR,
+    "dismiss_staff": OPERATOR,
     "erase_person": REGULATOR | OPERATOR,
     # --- Community and people ---
     "open_community": OPERATOR,

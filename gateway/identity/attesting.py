@@ -48,6 +48,7 @@ class Attesting:
             "credential_id": one.credential_id,
             "holder_id": one.holder_id,
             "role": one.role,
+            "company_id": held.company_id,
             "public_key": one.public_key,
             "certificate_sha256": certificate_facts(one.certificate_pem.encode())[0],
             "device_sha256": salted_sha256(held.salt, Binding.DEVICE, held.device),

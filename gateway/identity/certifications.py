@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from chaincode.model.base import Role, Sha256
+from chaincode.model.base import Id, Role, Sha256
 from gateway.database import Row, Work
 from gateway.errors import Problem
 from gateway.identity.bindings import Salt
@@ -28,7 +28,7 @@ CERTIFICATION_MS_MAX: Final = 24 * 60 * 60 * 1000
 SCHEMA: Final = (
     "CREATE TABLE IF NOT EXISTS certification (credential_id TEXT PRIMARY KEY,"
     " secret_sha256 TEXT NOT NULL, content_index TEXT NOT NULL, community TEXT NOT NULL,"
-    " role TEXT NOT NULL, flow TEXT NOT NULL, holder_id TEXT NOT NULL, unit_id TEXT NOT NULL,"
+    " role TEXT NOT NULL, flow TEXT NOT NULL, holder_id TEXT NOT NULL, unit_id TEXT,"
     " public_key TEXT NOT NULL, request_pem TEXT NOT NULL, held BYTEA NOT NULL,"
     " opened_at BIGINT NOT NULL, phase TEXT NOT NULL, code TEXT,"
     " certificate_pem TEXT, valid_until_at BIGINT, attestation TEXT,"
@@ -50,12 +50,13 @@ class Phase(StrEnum):
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is kept sealed: the bindings' preimage and the phone."""
+    """What is kept sealed: the bindings' preimage, the phone, a clerk's company."""
 
     salt: Salt
     device: Sha256
     account: Sha256 | None = None
     phone: Phone | None = None
+    company_id: Id | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,7 @@ class Certification:
     role: Role
     flow: Flow
     holder_id: str
-    unit_id: str
+    unit_id: str | None
     public_key: str
     request_pem: str
     opened_at: int
@@ -160,7 +161,7 @@ class Certifications:
             if answer.account is not None:
                 await self._change_held(work, one, account=answer.account)
             passed = {step for step, was in known.items() if was.outcome is Outcome.PASSED}
-            if next_step(one.flow, {*passed, answer.step}) is None:
+            if next_step(one.flow, one.role, {*passed, answer.step}) is None:
                 await work.rows(
                     "UPDATE certification SET phase = $2, next_at = $3"
                     " WHERE credential_id = $1 AND phase = $4",

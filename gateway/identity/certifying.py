@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from chaincode.model.base import Id, Record, Role, Sha256, TimeMs
+from chaincode.model.base import Id, Org, Record, Role, Sha256, TimeMs
 from gateway.errors import Problem
 from gateway.identity import flows, signingrequest
 from gateway.identity.bindings import Bindings
@@ -42,6 +42,7 @@ from gateway.identity.provider import (
     ProviderRefused,
     ProviderUnavailable,
 )
+from gateway.identity.staff import Staff
 from gateway.identity.vault import Purpose, Vault
 
 T = TypeVar("T")
@@ -54,16 +55,17 @@ _CODE: Final = re.compile(r"\A[a-z0-9-]{1,40}/[a-z0-9-]{1,40}\Z")
 
 
 class CertificationRequest(Record):
-    """Who wants a credential, for which unit, and the request for their key's certificate."""
+    """Who wants a credential, as what, and the request for their key's certificate."""
 
     flow: Flow
     role: Role
     name: Name
     id_no: IdNo
-    unit_id: Id
     device: Sha256
     """Digest of the device's fingerprint, made by the client."""
     request_pem: Pem
+    unit_id: Id | None = None
+    """Of owners, and required of them; clerks have none."""
 
 
 class StepStatus(Record):
@@ -96,7 +98,7 @@ class CertificationStatus(Record):
 
 
 class Certifying:
-    """The regulator's side of certifying. Every method raises Problem as README.md lists."""
+    """The office's side of certifying. Every method raises Problem as README.md lists."""
 
     def __init__(
         self,
@@ -106,6 +108,7 @@ class Certifying:
         provider: Provider,
         clock_ms: Callable[[], int],
         on_verified: Callable[[], None],
+        roles: frozenset[Role] = flows.roles_of(Org.REGULATOR),
     ) -> None:
         self._vault = vault
         self._certifications = certifications
@@ -113,10 +116,14 @@ class Certifying:
         self._provider = provider
         self._clock_ms = clock_ms
         self._on_verified = on_verified
+        self._roles = roles
+        self._staff = Staff(vault)
 
-    async def offered(self) -> tuple[Flow, ...]:
-        """The ways to be certified; one of them needs no face."""
-        return flows.offered((await _asked(self._provider.info())).steps)
+    async def offered(self, role: Role = Role.OWNER) -> tuple[Flow, ...]:
+        """The ways to be certified in a role; one of them needs no face."""
+        if role not in self._roles:
+            raise Problem(422, "certification/role-not-offered")
+        return flows.offered((await _asked(self._provider.info())).steps, role)
 
     async def open(
         self, community: str, credential_id: str, secret: str, request: CertificationRequest
@@ -134,8 +141,7 @@ class Certifying:
         one = await self._certifications.find(credential_id)
         if one is None:
             new = await self._new(community, credential_id, secret, request, content_index)
-            held = Held(salt=new_salt(), device=request.device)
-            one = await self._certifications.add(new, held)
+            one = await self._certifications.add(*new)
         if one.content_index != content_index:
             raise Problem(409, "certification/exists-with-different-content")
         return await self._status(one)
@@ -166,7 +172,7 @@ class Certifying:
         _require_attempt(record, beginning.attempt)
         if step in _NEEDS_URL and beginning.redirect_uri is None:
             raise Problem(400, "step/needs-redirect")
-        if record is None and step is flows.STEPS[one.flow][0]:
+        if record is None and step is flows.steps_of(one.flow, one.role)[0]:
             await self._open_at_provider(one)
         if step is Step.PHONE:
             await self._prepare_phone(one, record, beginning)
@@ -203,13 +209,13 @@ class Certifying:
         secret: str,
         request: CertificationRequest,
         content_index: str,
-    ) -> Certification:
-        if request.flow not in await self.offered():
+    ) -> tuple[Certification, Held]:
+        if request.flow not in await self.offered(request.role):
             raise Problem(422, "certification/flow-not-offered")
-        if request.role not in flows.ROLES:
-            raise Problem(422, "certification/role-not-offered")
+        if (request.role in flows.OWNER_ROLES) != (request.unit_id is not None):
+            raise Problem(400, "certification/bad-unit")
         public_key, pem = signingrequest.read_request(request.request_pem, credential_id)
-        holder_id = await self._matched(credential_id, request)
+        holder_id, company_id = await self._matched(community, credential_id, request)
         return Certification(
             credential_id=credential_id,
             secret_sha256=_sha256(secret),
@@ -222,18 +228,30 @@ class Certifying:
             public_key=public_key,
             request_pem=pem,
             opened_at=self._clock_ms(),
-        )
+        ), Held(salt=new_salt(), device=request.device, company_id=company_id)
 
-    async def _matched(self, credential_id: str, request: CertificationRequest) -> str:
+    async def _matched(
+        self, community: str, credential_id: str, request: CertificationRequest
+    ) -> tuple[str, str | None]:
+        """The holder id of who asks, and the company that a clerk is of."""
         await self._guesses.spend("id-no", request.id_no)
-        holder_id = await self._vault.holder_of(request.id_no)
+        holder_id, company_id = await self._registered(community, request)
         person = holder_id and await self._vault.person(
             holder_id, Purpose.CERTIFY, f"certification/{credential_id}"
         )
         if not person or not _same_name(person.name or "", request.name):
             raise Problem(422, "person/not-matched")
         await self._guesses.clear("id-no", request.id_no)
-        return person.holder_id
+        return person.holder_id, company_id
+
+    async def _registered(
+        self, community: str, request: CertificationRequest
+    ) -> tuple[str | None, str | None]:
+        """Owners are known from the roll, clerks from the office's own register."""
+        if request.role in flows.OWNER_ROLES:
+            return await self._vault.holder_of(request.id_no), None
+        member = await self._staff.find(community, request.role, request.id_no)
+        return (None, None) if member is None else (member.holder_id, member.company_id)
 
     async def _find(self, credential_id: str, secret: str) -> Certification:
         """The certification, for who has its secret; to others there is none."""
@@ -259,7 +277,8 @@ class Certifying:
             name=person.name,
             id_no=person.id_no,
             unit_id=one.unit_id,
-            steps=flows.STEPS[one.flow],
+            steps=flows.steps_of(one.flow, one.role),
+            company_id=(await self._certifications.held(one)).company_id,
         )
         await _asked(self._provider.open(one.credential_id, opening))
 
@@ -307,7 +326,9 @@ class Certifying:
             role=one.role,
             phase=one.phase,
             code=one.code if one.phase is Phase.REFUSED else None,
-            steps=tuple(_step_status(step, known.get(step)) for step in flows.STEPS[one.flow]),
+            steps=tuple(
+                _step_status(step, known.get(step)) for step in flows.steps_of(one.flow, one.role)
+            ),
             next_step=_next(one, known) if one.phase is Phase.VERIFYING else None,
             until_at=one.until_at,
             bindings=bindings,
@@ -360,7 +381,7 @@ def _require_attempt(record: StepRecord | None, attempt: int) -> None:
 
 def _next(one: Certification, steps: dict[Step, StepRecord]) -> Step | None:
     passed = [record.step for record in steps.values() if record.outcome is Outcome.PASSED]
-    return flows.next_step(one.flow, passed)
+    return flows.next_step(one.flow, one.role, passed)
 
 
 def _step_status(step: Step, record: StepRecord | None) -> StepStatus:

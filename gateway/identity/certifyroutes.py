@@ -1,4 +1,5 @@
-"""The routes of certifying: a part of the regulator's gateway, idle at the others'."""
+"""The routes of certifying: a part of the gateways of the regulator and of other employers of
+clerks, idle where the settings name no identity database."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,17 +11,18 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from chaincode.model.base import Org, Record
+from chaincode.model.base import Record, Role
+from gateway.api.rows import read_parameters
 from gateway.appkeys import CLOCK_MS, LEDGER, READINESS, SETTINGS
 from gateway.database import DatabaseUnavailable
 from gateway.errors import NotReady, Problem
-from gateway.identity import certifications, guessing, vault
+from gateway.identity import certifications, guessing, staff, vault
 from gateway.identity.attesting import Attesting
 from gateway.identity.certifications import Certifications
 from gateway.identity.certifying import CertificationRequest, CertificationStatus, Certifying
 from gateway.identity.database import open_tables
 from gateway.identity.enrolment import CaEnroller
-from gateway.identity.flows import STEPS, Flow
+from gateway.identity.flows import STAFF_ROLE, Flow, roles_of, steps_of
 from gateway.identity.guessing import Guesses
 from gateway.identity.issuing import Issuing
 from gateway.identity.loginroutes import answer, pruning, read_json
@@ -29,14 +31,18 @@ from gateway.identity.providerclient import HttpProvider, ProviderEndpoint
 from gateway.identity.seal import load_key_file
 from gateway.identity.settings import IdentitySection
 from gateway.identity.signingrequest import Secret
+from gateway.identity.staff import Staff, StaffMember, StaffRequest
 from gateway.identity.vault import Vault
 from gateway.parts import Part
-from gateway.routes import COMMUNITY, Route
+from gateway.routes import COMMUNITY, Parameter, Route
+from gateway.settings import GatewaySection
 from network.ca.client import CaClient
 
 TAG: Final = "certification"
 SECRET_HEADER: Final = "Certification-Secret"  # noqa: S105 - a header's name
 DAY_MS: Final = 24 * 60 * 60 * 1000
+EMPLOYERS: Final = tuple(STAFF_ROLE)
+ROLE: Final = Parameter(name="role", kind=Role, says="In which role; an owner by default.")
 ONE: Final = f"{COMMUNITY}/certifications/{{credential_id}}"
 
 
@@ -67,8 +73,9 @@ OFFICE = web.AppKey("office", Office)
 
 async def list_flows(request: web.Request) -> web.StreamResponse:
     """The ways to be certified."""
-    offered = await _office(request).certifying.offered()
-    flows = tuple(OfferedFlow(flow=flow, steps=STEPS[flow]) for flow in offered)
+    role = read_parameters(request, (ROLE,)).get("role", Role.OWNER)
+    offered = await _office(request).certifying.offered(role)
+    flows = tuple(OfferedFlow(flow=flow, steps=steps_of(flow, role)) for flow in offered)
     return answer(OfferedFlows(flows=flows))
 
 
@@ -104,6 +111,22 @@ async def give_code(request: web.Request) -> web.StreamResponse:
     return answer(await certifying.give_code(credential_id, secret, step, given))
 
 
+async def engage_staff(request: web.Request) -> web.StreamResponse:
+    """Put a clerk on the office's register; again is the same."""
+    asked = await read_json(request, StaffRequest)
+    if asked.role is not STAFF_ROLE[request.app[SETTINGS].of(GatewaySection).org]:
+        raise Problem(422, "certification/role-not-offered")
+    register = _register(request)
+    return answer(await register.engage(request.match_info["community"], asked))
+
+
+async def dismiss_staff(request: web.Request) -> web.StreamResponse:
+    """Take a clerk off the register."""
+    info = request.match_info
+    await _register(request).dismiss(info["community"], info["holder_id"])
+    return web.Response(status=204)
+
+
 async def erase_person(request: web.Request) -> web.StreamResponse:
     """Forget who a holder is. What the ledger says of the id stays, and names nobody."""
     is_known = await _office(request).vault.erase(request.match_info["holder_id"])
@@ -116,6 +139,10 @@ def _office(request: web.Request) -> Office:
     if OFFICE not in request.app:
         raise Problem(404, "certification/not-offered")
     return request.app[OFFICE]
+
+
+def _register(request: web.Request) -> Staff:
+    return Staff(_office(request).vault)
 
 
 def _named(request: web.Request) -> tuple[str, str, str]:
@@ -160,7 +187,7 @@ async def _open_office(
     app: web.Application, settings: IdentitySection, stack: AsyncExitStack
 ) -> Office:
     clock_ms, ledger = app[CLOCK_MS], app[LEDGER]
-    schema = (*vault.SCHEMA, *guessing.SCHEMA, *certifications.SCHEMA)
+    schema = (*vault.SCHEMA, *guessing.SCHEMA, *certifications.SCHEMA, *staff.SCHEMA)
     database = await open_tables(settings.database, schema)
     stack.push_async_callback(database.close)
     assert settings.key_file is not None, "checked by the settings"
@@ -177,7 +204,8 @@ async def _open_office(
         settings.credential_days * DAY_MS,
     )
     guesses = Guesses(opened, clock_ms)
-    certifying = Certifying(opened, rows, guesses, provider, clock_ms, issuing.call)
+    roles = roles_of(app[SETTINGS].of(GatewaySection).org)
+    certifying = Certifying(opened, rows, guesses, provider, clock_ms, issuing.call, roles)
     return Office(certifying, issuing, opened)
 
 
@@ -218,6 +246,7 @@ PART: Final = Part(
             says="The ways to be certified; one of them needs no face.",
             tag=TAG,
             handler=list_flows,
+            parameters=(ROLE,),
             answer=OfferedFlows,
         ),
         Route(
@@ -262,13 +291,33 @@ PART: Final = Part(
             path_kinds={"step": Step},
         ),
         Route(
+            name="engage_staff",
+            method="PUT",
+            path=f"{COMMUNITY}/staff",
+            says="Put a clerk on this office's register, so that they can be certified.",
+            tag=TAG,
+            handler=engage_staff,
+            body=StaffRequest,
+            answer=StaffMember,
+            orgs=EMPLOYERS,
+        ),
+        Route(
+            name="dismiss_staff",
+            method="DELETE",
+            path=f"{COMMUNITY}/staff/{{holder_id}}",
+            says="Take a clerk off this office's register.",
+            tag=TAG,
+            handler=dismiss_staff,
+            orgs=EMPLOYERS,
+        ),
+        Route(
             name="erase_person",
             method="DELETE",
             path="/v1/persons/{holder_id}",
             says="Forget who a holder is; what the ledger says of the id stays.",
             tag=TAG,
             handler=erase_person,
-            orgs=(Org.REGULATOR,),
+            orgs=EMPLOYERS,
         ),
     ),
 )

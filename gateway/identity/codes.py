@@ -6,6 +6,7 @@ from typing import Final
 CODES: Final[Mapping[str, int]] = {
     "certification/bad-id": 400,
     "certification/bad-request": 400,
+    "certification/bad-unit": 400,
     "certification/no-secret": 400,
     "certification/not-found": 404,
     "certification/not-offered": 404,
@@ -18,6 +19,8 @@ CODES: Final[Mapping[str, int]] = {
     "certification/role-not-offered": 422,
     "certification/no-way-without-face": 503,
     "attestation/not-as-asked": 409,
+    "staff/bad-company": 400,
+    "staff/not-found": 404,
     "person/not-found": 404,
     "person/not-matched": 422,
     "step/needs-phone": 400,

@@ -38,6 +38,8 @@ class Step(StrEnum):
 
     ROLL = "roll"
     """The housing bureau's roll names this person as an owner of this unit."""
+    EMPLOYMENT = "employment"
+    """A register of employment names this person as a clerk in this role, of this company."""
     PERSON = "person"
     """The population register knows this name with this identity code."""
     FACE = "face"
@@ -80,6 +82,8 @@ class Opening(Record):
     id_no: IdNo
     unit_id: Id | None
     steps: tuple[Step, ...]
+    company_id: Id | None = None
+    """Of a company's clerk; the attestation says it."""
 
 
 class Opened(Record):

@@ -114,9 +114,9 @@ class Vault:
         """A keyed hash by which something is found again, or counted, without being stored."""
         return self._data_key.index(purpose, text)
 
-    async def holder_of(self, id_no: str) -> str | None:
-        """Which id stands for the holder of an identity or credit code."""
-        index = self.index("id-no", id_no)
+    async def holder_of(self, id_no: str, role: str = "") -> str | None:
+        """Which id stands for the holder of an identity or credit code; for staff, in a role."""
+        index = self.index(_subject(role), id_no)
 
         async def find(work: Work) -> str | None:
             rows = await work.rows("SELECT holder_id FROM person WHERE id_no_index = $1", index)
@@ -185,12 +185,15 @@ class VaultChanges:
         self._work = work
         self._data_key = data_key
 
-    async def ids_of(self, owners: Iterable[Owner]) -> dict[str, str]:
+    async def ids_of(self, owners: Iterable[Owner], role: str = "") -> dict[str, str]:
         """By identity code the person's random id: the one they have, or a new one.
+
+        Staff have one of their own in each role.
 
         Name and phone are updated; a phone that is known stays when the new one is empty.
         """
-        wanted = {self._data_key.index("id-no", owner.id_no): owner for owner in owners}
+        subject = _subject(role)
+        wanted = {self._data_key.index(subject, owner.id_no): owner for owner in owners}
         known = await self._known("person", "id_no_index", tuple(wanted))
         keys = await self._keys(str(row["holder_id"]) for row in known.values())
         ids, new_keys, written = {}, [], []
@@ -251,6 +254,11 @@ _OVERWRITE_PERSON: Final = (
     " ON CONFLICT (holder_id) DO UPDATE SET kind = excluded.kind, id_no = excluded.id_no,"
     " name = excluded.name, phone = excluded.phone"
 )
+
+
+def _subject(role: str) -> str:
+    """Under which heading identity codes are indexed."""
+    return f"id-no/{role}" if role else "id-no"
 
 
 def _updated(holder_id: str, owner: Owner, known: Person | None) -> Person:

@@ -86,7 +86,8 @@ HEADER_PART = Part(name="header", life=_header_life)
 
 def core_parts(parts: Sequence[Part] = PARTS) -> list[Part]:
     """The parts that need nothing but the ledger: those of this package's own resources."""
-    return [part for part in parts if part.name in {"documents", "acts", "forms", "resources", "clock"}]
+    own = {"documents", "acts", "forms", "resources", "clock"}
+    return [part for part in parts if part.name in own]
 
 
 @asynccontextmanager

@@ -13,13 +13,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from chaincode.model.base import Org, Role
-from gateway.identity import certifications, guessing, vault
+from gateway.identity import certifications, guessing, staff, vault
 from gateway.identity.attesting import Attesting
 from gateway.identity.bindings import account_digest
 from gateway.identity.certifications import Certifications, Phase
 from gateway.identity.certifying import CertificationStatus, Certifying
 from gateway.identity.database import SecretDatabase, open_tables
-from gateway.identity.flows import Flow
+from gateway.identity.flows import Flow, roles_of
 from gateway.identity.guessing import Guesses
 from gateway.identity.issuing import Issuing
 from gateway.identity.protocol import Beginning, GivenCode, Outcome, Step
@@ -48,7 +48,7 @@ OTHER = {
     "deed_no": "Z-2",
 }
 ROLL = table({}, OTHER)
-SCHEMA = (*vault.SCHEMA, *guessing.SCHEMA, *certifications.SCHEMA)
+SCHEMA = (*vault.SCHEMA, *guessing.SCHEMA, *certifications.SCHEMA, *staff.SCHEMA)
 
 
 class Killed(BaseException):
@@ -166,7 +166,7 @@ class Bureau:
             case Step.ACCOUNT:
                 _, code = self.authority.sign_in(self.ticket(status, step))
                 status = await self.give(who, step, code, attempt)
-            case Step.ROLL | Step.PERSON:
+            case Step.ROLL | Step.EMPLOYMENT | Step.PERSON:
                 pass
         assert next(one for one in status.steps if one.step is step).outcome is Outcome.PASSED
         return status
@@ -205,9 +205,16 @@ def tel_digest(phone: str = PHONE) -> str:
 
 @asynccontextmanager
 async def bureau_at(
-    address: str, folder: Path, *, steps: tuple[Step, ...] = tuple(Step), timeout_s: float = 2.0
+    address: str,
+    folder: Path,
+    *,
+    steps: tuple[Step, ...] = tuple(Step),
+    timeout_s: float = 2.0,
+    org: Org = Org.REGULATOR,
+    clerks: bytes = b"",
 ) -> AsyncIterator[Bureau]:
-    """The office, with the two owners of ROLL on the ledger's register and in the vault."""
+    """The office of `org`, with the two owners of ROLL on the ledger's register and in the vault;
+    the authority knows `clerks` too."""
     town = Town()
     await town.done(Org.REGULATOR, "open_community", modules=["voting", "funds"])
 
@@ -215,7 +222,7 @@ async def bureau_at(
         return town.ledger.now_ms
 
     authority = Authority(
-        Store(":memory:"), read_people(ROLL), provider_id=PROVIDER, seed=SEED,
+        Store(":memory:"), read_people(ROLL, clerks), provider_id=PROVIDER, seed=SEED,
         clock_ms=clock_ms, steps=steps,
     )  # fmt: skip
     app = create_app(authority, token=TOKEN, admin_token=ADMIN_TOKEN)
@@ -234,7 +241,7 @@ async def bureau_at(
                 )
                 assert outcome.status == 200, outcome
                 yield await _assembled(
-                    town, database, opened, authority, sandbox, provider, key_file
+                    town, database, opened, authority, sandbox, provider, key_file, org
                 )
     finally:
         await database.close()
@@ -255,14 +262,15 @@ async def _assembled(
     sandbox: TestClient[Any, Any],
     provider: HttpProvider,
     key_file: Path,
+    org: Org,
 ) -> Bureau:
     def clock_ms() -> int:
         return town.ledger.now_ms
 
-    ledger = ContractLedger(town, Org.REGULATOR)
+    ledger = ContractLedger(town, org)
     rows, guesses, ca = Certifications(opened), Guesses(opened, clock_ms), FakeCa()
     issuing = Issuing(rows, ca, Attesting(provider, ledger), ledger, clock_ms, YEAR_MS)
-    certifying = Certifying(opened, rows, guesses, provider, clock_ms, issuing.call)
+    certifying = Certifying(opened, rows, guesses, provider, clock_ms, issuing.call, roles_of(org))
     holder_id = await opened.holder_of(ID_NO)
     assert holder_id is not None
     return Bureau(

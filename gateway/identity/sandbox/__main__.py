@@ -44,7 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _serve(chosen: argparse.Namespace) -> int:
     settings = Settings(
         data=chosen.data,
-        people=read_people(chosen.roll.read_bytes()),
+        people=read_people(
+            chosen.roll.read_bytes(), chosen.clerks.read_bytes() if chosen.clerks else b""
+        ),
         port=chosen.port,
         seed=chosen.seed,
         provider_id=chosen.provider_id,
@@ -82,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True)
     verb = verbs.add_parser("serve", help="run the authority")
     verb.add_argument("--roll", type=Path, required=True, help="the people it knows (CSV)")
+    verb.add_argument("--clerks", type=Path, help="offices' clerks (CSV)")
     verb.add_argument("--port", type=int, default=0, help="0 takes a free one")
     verb.add_argument("--seed", default="1")
     verb.add_argument("--provider-id", default="sandbox-authority")

@@ -84,8 +84,9 @@ class Authority:
                 raise Refused(409, "verification/exists-with-different-content")
             return
         self._require_strong(opening)
-        self._pin(f"{opening.community}/holder/{opening.holder_id}", opening.id_no)
-        self._pin(f"{opening.community}/person/{opening.id_no}", opening.holder_id)
+        place = _register_of(opening)
+        self._pin(f"{place}/holder/{opening.holder_id}", opening.id_no)
+        self._pin(f"{place}/person/{opening.id_no}", opening.holder_id)
         verification = Verification(opening=opening, opened_at=self._clock_ms())
         self._store.save(credential_id, verification)
 
@@ -187,6 +188,8 @@ class Authority:
         needed = {Step.PERSON, Step.PHONE}
         if opening.role in OWNER_ROLES:
             needed.add(Step.ROLL)
+        else:
+            needed.add(Step.EMPLOYMENT)
         if not steps >= needed or not steps & {Step.FACE, Step.COUNTER}:
             raise Refused(422, "verification/too-weak")
         if not steps <= set(self._steps):
@@ -244,6 +247,10 @@ class Authority:
             case Step.ROLL:
                 owns = is_person and person is not None and opening.unit_id in person.units
                 outcome = Outcome.PASSED if owns else Outcome.MISMATCH
+            case Step.EMPLOYMENT:
+                post = (opening.role, opening.company_id)
+                is_clerk = is_person and person is not None and post in person.posts
+                outcome = Outcome.PASSED if is_clerk else Outcome.MISMATCH
             case Step.PHONE:
                 if not person or not beginning.phone or person.phone not in ("", beginning.phone):
                     outcome = Outcome.MISMATCH
@@ -315,6 +322,7 @@ class Authority:
             valid_from_at=now_ms,
             valid_until_at=asked.valid_until_at,
             at=now_ms,
+            company_id=opening.company_id,
         )
 
     def _evidence(self, credential_id: str, opening: Opening, passed: list[Attempt]) -> str:
@@ -322,6 +330,12 @@ class Authority:
         salt = derived(self._seed, "evidence", credential_id)
         record = b"\n".join([encode(opening), *(msgspec.json.encode(one) for one in passed)])
         return hashlib.sha256(salt.encode() + record).hexdigest()
+
+
+def _register_of(opening: Opening) -> str:
+    """A person is one holder in a community as an owner, and one more in each role as a clerk."""
+    is_owner = opening.role in OWNER_ROLES
+    return opening.community if is_owner else f"{opening.community}/{opening.role}"
 
 
 def _place(credential_id: str, step: Step) -> str:
