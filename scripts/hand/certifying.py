@@ -8,6 +8,7 @@ asking for the same credential.
 import asyncio
 import hashlib
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -98,42 +99,26 @@ async def certify(
     ``step/locked``; NotKnown when it is not issued within `wait_s`; BadInput when the folder is
     for another community; Unreachable.
     """
-    office = await _office(gateways, community)
-    application = _Application(folder, office, community, applicant, guide, wait_s)
-    async with _within(wait_s):
-        return await application.run()
+    office = await _office(gateways, community, applicant.role)
+    application = _Application(folder, office, community, applicant, guide)
+    try:
+        async with asyncio.timeout(wait_s):
+            return await application.run()
+    except TimeoutError:
+        raise NotKnown("not issued yet: run the same command again to go on") from None
 
 
-class _within:  # noqa: N801 - reads as the word it is
-    """Time for all of it; being late leaves the outcome open."""
-
-    def __init__(self, wait_s: float) -> None:
-        self._timeout = asyncio.timeout(wait_s)
-
-    async def __aenter__(self) -> None:
-        await self._timeout.__aenter__()
-
-    async def __aexit__(self, *error: Any) -> None:
-        try:
-            await self._timeout.__aexit__(*error)
-        except TimeoutError:
-            raise NotKnown("not issued yet: run the same command again to go on") from None
-
-
-async def _office(gateways: Gateways, community: str) -> Gateways:
-    """The gateway that certifies: the first that offers a way. Raises Refused, Unreachable."""
-    refused: Refused | None = None
+async def _office(gateways: Gateways, community: str, role: Role) -> Gateways:
+    """The gateway that certifies this role: the first that offers a way, else the first there is,
+    whose answer says what is wrong."""
+    place = f"{_root(community)}/certification-flows?role={role}"
     for address in gateways.addresses:
-        one = gateways.only(address)
         try:
-            answer = await one.ask(address, "GET", f"{_root(community)}/certification-flows")
+            answer = await gateways.ask(address, "GET", place)
         except NoAnswer:
             continue
-        if answer.status not in (404, 405):
-            return one
-        refused = answer.refusal()
-    if refused is not None:
-        raise refused
+        if answer.status == HTTPStatus.OK:
+            return gateways.only(address)
     return gateways.only(gateways.addresses[0])
 
 
@@ -147,14 +132,12 @@ class _Application:
         community: str,
         applicant: Applicant,
         guide: Guide,
-        wait_s: float,
     ) -> None:
         self._folder = folder
         self._office = office
         self._community = community
         self._applicant = applicant
         self._guide = guide
-        self._wait_s = wait_s
         kept = folder.kept()
         if kept.community not in ("", community):
             raise BadInput(f"{folder.path} is for the community {kept.community}")

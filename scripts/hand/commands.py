@@ -17,7 +17,7 @@ import msgspec
 from chaincode.model.base import Role
 from gateway.identity.flows import Flow
 from scripts.hand.acting import Accepted, look
-from scripts.hand.certifying import Applicant, Guide
+from scripts.hand.certifying import WAIT_S, Applicant, Guide
 from scripts.hand.errors import BadInput, HandError, Refused
 from scripts.hand.forms import fetch_forms
 from scripts.hand.gateways import LANGUAGES, PATIENCE_S, Gateways
@@ -74,6 +74,7 @@ def add_verbs(verbs: Any) -> None:
 
 def _add_certify(actions: Any) -> None:
     parser = _add(actions, "certify", _certify, "ask for a credential for the folder's key")
+    parser.set_defaults(seconds=WAIT_S)
     parser.add_argument("--community", required=True)
     parser.add_argument("--name", help="as on the roll; asked for when left out")
     parser.add_argument("--id-no", help="identity code; asked for when left out")
@@ -279,7 +280,7 @@ async def _show(args: argparse.Namespace, out: Printer) -> int:
     person = Person.open(args.folder)
     if args.nonce is None:
         acts = person.folder.acts()
-        said = {"acts": [{**_plain(one), "jws": None} for one in acts]}
+        said = {"acts": [_plain(one) for one in acts]}
         return _tell(args, out, said, [line for one in acts for line in act_lines(one)])
     async with _gateways(args) as gateways:
         found = await person.proof(gateways, args.nonce)
