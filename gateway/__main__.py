@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
+import uvloop
 from aiohttp import web
 
 from gateway.app import CORE_SECTIONS, make_app
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
     configure_logs()
     try:
         settings = load_settings(args.config, environ, sections())
-        asyncio.run(serve(settings))
+        uvloop.run(serve(settings))
     except SettingsError as error:
         print(*error.findings, sep="\n", file=sys.stderr)  # noqa: T201 - for the operator
         return BAD_SETTINGS

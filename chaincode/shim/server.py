@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 import grpc.aio
+import uvloop
 from fabric_protos.peer import chaincode_shim_pb2_grpc
 
 from chaincode.shim.contract import Contract
@@ -142,7 +143,7 @@ def run(contract: Contract, environ: Mapping[str, str]) -> int:
     says why.
     """
     try:
-        asyncio.run(serve(contract, Settings.from_environment(environ)))
+        uvloop.run(serve(contract, Settings.from_environment(environ)))
     except SettingsError as problem:
         for finding in problem.findings:
             logger.error("%s", finding)  # noqa: TRY400 - a finding needs no traceback
