@@ -3,7 +3,7 @@
 The ledger decides again when the step is stated; a step that was no longer due is refused there.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,8 +37,17 @@ class Step:
     fields: tuple[tuple[str, Any], ...]
 
 
-Source = Callable[[Ledger, str, int], Awaitable[Sequence[Step]]]
-"""The steps that are due in a community at a time (UTC ms)."""
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What is due, and when (UTC ms) the passing of time alone makes more due, as far as the
+    records name a time."""
+
+    steps: Sequence[Step]
+    next_at: int | None = None
+
+
+Source = Callable[[Ledger, str, int], Awaitable[Due]]
+"""What is due in a community at a time (UTC ms)."""
 
 
 class _MotionView(msgspec.Struct, frozen=True):
@@ -47,15 +56,17 @@ class _MotionView(msgspec.Struct, frozen=True):
     motion: Motion
     phase: Phase
     is_carried: bool
+    closes_at: int | None
 
 
 class _MotionList(msgspec.Struct, frozen=True):
     motions: tuple[_MotionView, ...]
 
 
-async def due_motions(ledger: Ledger, community: str, now_ms: int) -> Sequence[Step]:
+async def due_motions(ledger: Ledger, community: str, now_ms: int) -> Due:
     """What is due of the community's motions; nothing where it does not vote."""
     steps = []
+    times: list[int | None] = []
     after = ""
     for _ in range(PAGES_MAX):
         page = (
@@ -65,10 +76,25 @@ async def due_motions(ledger: Ledger, community: str, now_ms: int) -> Sequence[S
             function = due_step(view.motion, view.phase, view.is_carried, now_ms)
             if function is not None:
                 steps.append(Step(function, (("motion_id", view.motion.motion_id),)))
+            times += _times_of(view)
         if len(page) < PAGE_LENGTH:
             break
         after = page[-1].motion.motion_id
-    return steps
+    return Due(steps, _next(times, now_ms))
+
+
+def _times_of(view: _MotionView) -> tuple[int | None, ...]:
+    """When a motion opens, closes, and nobody can object any more."""
+    publication, counted = view.motion.publication, view.motion.counted
+    return (
+        None if publication is None else publication.opens_at,
+        view.closes_at,
+        None if counted is None else counted.objections_until_at,
+    )
+
+
+def _next(times: Iterable[int | None], now_ms: int) -> int | None:
+    return min((at for at in times if at is not None and at > now_ms), default=None)
 
 
 def due_step(motion: Motion, phase: Phase, is_carried: bool, now_ms: int) -> str | None:
@@ -114,29 +140,38 @@ class _DueReports(msgspec.Struct, frozen=True):
     reports: tuple[DueReport, ...]
 
 
-async def due_money(ledger: Ledger, community: str, now_ms: int) -> Sequence[Step]:
+async def due_money(ledger: Ledger, community: str, now_ms: int) -> Due:
     """Payments and budgets whose time is over, in all funds."""
     steps = []
+    times = []
     for fund in (await ask(ledger, community, "funds", _Funds)).funds:
         place = {"fund_id": fund.fund_id}
         payments = await ask(ledger, community, "payments", _PaymentList, **place)
         for row in payments.payments:
-            if row.phase in _EXPIRING and now_ms >= row.payment.expires_at:
+            if row.phase not in _EXPIRING:
+                continue
+            times.append(row.payment.expires_at)
+            if now_ms >= row.payment.expires_at:
                 steps.append(Step("expire_payment", (("payment_id", row.payment.payment_id),)))
         budgets = await ask(ledger, community, "fund_budgets", _BudgetList, **place)
         for budget in budgets.budgets:
-            if budget.closed_at is None and now_ms >= budget.valid_until_at:
+            if budget.closed_at is not None:
+                continue
+            times.append(budget.valid_until_at)
+            if now_ms >= budget.valid_until_at:
                 steps.append(Step("close_budget", (("budget_id", budget.budget_id),)))
-    return steps
+    return Due(steps, _next(times, now_ms))
 
 
-async def due_reports(ledger: Ledger, community: str, _now_ms: int) -> Sequence[Step]:
+async def due_reports(ledger: Ledger, community: str, _now_ms: int) -> Due:
     """Reports of funds that could be published."""
     found = await ask(ledger, community, "due_reports", _DueReports)
-    return [
-        Step("publish_report", (("fund_id", due.fund_id), ("period", due.period.name)))
-        for due in found.reports
-    ]
+    return Due(
+        [
+            Step("publish_report", (("fund_id", due.fund_id), ("period", due.period.name)))
+            for due in found.reports
+        ]
+    )
 
 
 SOURCES: Final[tuple[Source, ...]] = (due_motions, due_money, due_reports)

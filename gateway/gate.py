@@ -49,7 +49,7 @@ def gate(routes: Mapping[str, Route]) -> Middleware:
         async with asyncio.timeout(route.answer_s_max):
             request[READER] = await authenticate(request)
             await _require_access(request, route)
-            return await handler(request)
+            return await handler(request.clone(client_max_size=route.body_bytes_max))
 
     return stand
 
@@ -134,6 +134,7 @@ def _require_path(request: web.Request, route: Route) -> None:
 
 
 def _require_size(request: web.Request, route: Route) -> None:
-    """By what the client announces; what comes without a length is cut while it is read."""
+    """By what the client announces; what comes without a length is cut while it is read, at the
+    same limit, which the handler's request carries."""
     if (request.content_length or 0) > route.body_bytes_max:
         raise Problem(413, "gateway/body-too-large", {"bytes_max": route.body_bytes_max})

@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from gateway import commands as gateway
 from gateway.bank import commands as bank
 from gateway.identity import commands as identity
 from network import commands
@@ -16,6 +17,7 @@ def main() -> int:
     verbs = commands.add_verbs(parser)
     identity.add_verbs(verbs.all)
     bank.add_verbs(verbs.all)
+    gateway.add_verbs(verbs.all)
     archive.add_verbs(verbs.export)
     hand.add_verbs(verbs.all)
     return commands.execute(parser.parse_args(archive.spelled_out(sys.argv[1:], verbs.export)))

@@ -24,6 +24,7 @@ from gateway.api.voting import MotionList
 from gateway.appkeys import LEDGER
 from gateway.errors import Problem
 from gateway.ledger import TransactionStatus
+from gateway.projection.keys import READ_MODEL
 from gateway.routes import API, COMMUNITY, Parameter, Route
 
 MOTIONS_PER_PAGE: Final = 50
@@ -126,8 +127,10 @@ class CommunityList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def list_communities(request: web.Request) -> web.StreamResponse:
-    """The communities that this gateway serves."""
-    found = CommunityList(communities=await request.app[LEDGER].communities())
+    """The communities that this gateway serves, as the read model has them if there is one."""
+    read_model = request.app.get(READ_MODEL)
+    names = await (read_model or request.app[LEDGER]).communities()
+    found = CommunityList(communities=tuple(names))
     return json_answer(request, msgspec.json.encode(found), public=True)
 
 

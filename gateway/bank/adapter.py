@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 
 from gateway.bank import limits
 from gateway.bank.errors import OrderRefused, TransportError
-from gateway.bank.intake import Intake, OwnAccount
+from gateway.bank.intake import Intake
 from gateway.bank.journal import Journal
 from gateway.bank.pain001 import message_id, require_orders, write_orders
 from gateway.bank.transport import BankTransport
-from gateway.bank.types import BankEvent, PaymentOrder, Statement
+from gateway.bank.types import BankEvent, OwnAccount, PaymentOrder, Statement
 
 
 class BankAdapter:

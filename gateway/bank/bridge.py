@@ -22,7 +22,7 @@ from chaincode.errors import Conflict, NotFound, Refusal
 from chaincode.model.fund import Fund, Payee
 from chaincode.model.payment import Payment, PaymentPhase
 from gateway.bank.adapter import BankAdapter
-from gateway.bank.errors import BankError, OrderRefused, TransportError
+from gateway.bank.errors import BankError, OrderRefused, TransportError, UnknownParty
 from gateway.bank.facts import Hasher, day_of, reports_of, statement_of
 from gateway.bank.types import BankEvent, Party, PaymentOrder, RefusedMessage, Statement
 from gateway.errors import Busy, LedgerError, NotApplied, NotEndorsed, OutcomeUnknown
@@ -36,10 +36,6 @@ PAUSE_MS: Final = 200
 TO_PAY: Final = (PaymentPhase.HELD, PaymentPhase.ORDERED)
 
 _log = logging.getLogger(__name__)
-
-
-class UnknownParty(BankError):
-    """The directory does not know an account or payee, or knows another than the ledger."""
 
 
 class Directory(Protocol):

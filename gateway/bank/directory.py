@@ -20,11 +20,9 @@ import msgspec
 
 from chaincode.model.base import Id
 from gateway.bank import limits
-from gateway.bank.bridge import UnknownParty
-from gateway.bank.errors import BankError
+from gateway.bank.errors import BankError, UnknownParty
 from gateway.bank.facts import Hasher
-from gateway.bank.intake import OwnAccount
-from gateway.bank.types import Party
+from gateway.bank.types import OwnAccount, Party
 from gateway.settings import secret_file_findings
 
 FILE_BYTES_MAX: Final = 16 * 1024 * 1024

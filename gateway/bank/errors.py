@@ -4,6 +4,7 @@
     +- MessageRefused     a message from the bank that we do not believe
     +- OrderRefused       an order that we do not send
     +- TransportError     the bank could not be reached, or broke the protocol
+    +- UnknownParty       nobody, or somebody else, is behind a hash on the ledger
     +- AdapterBusyError   another process already works on this journal or folder
     +- JournalError       the journal on disk is of another version
 
@@ -102,6 +103,10 @@ class TransportError(BankError):
 
     The outcome is unknown; the same bytes are sent again by the next `flush` or `poll`.
     """
+
+
+class UnknownParty(BankError):
+    """The directory does not know an account or payee, or knows another than the ledger."""
 
 
 class AdapterBusyError(BankError):

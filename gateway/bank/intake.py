@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import msgspec
 
 from gateway.bank.errors import MessageRefused
 from gateway.bank.inbound import Content, read_message
 from gateway.bank.journal import Journal
-from gateway.bank.types import Body, EntryNotice, OrderStatus, RefusedMessage, Statement
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnAccount:
-    """An account of ours: the number its first statement has, and the balance that one opens with.
-
-    `opening_fen` None takes whatever the first statement says.
-    """
-
-    number: str
-    first_sequence: int = 1
-    opening_fen: int | None = None
+from gateway.bank.types import (
+    Body,
+    EntryNotice,
+    OrderStatus,
+    OwnAccount,
+    RefusedMessage,
+    Statement,
+)
 
 
 class Intake:

@@ -21,6 +21,17 @@ class Party(msgspec.Struct, frozen=True, kw_only=True):
     bank: str
 
 
+class OwnAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """An account of ours: the number its first statement has, and the balance that one opens with.
+
+    `opening_fen` None takes whatever the first statement says.
+    """
+
+    number: str
+    first_sequence: int = 1
+    opening_fen: int | None = None
+
+
 class PaymentOrder(msgspec.Struct, frozen=True, kw_only=True):
     """One order to pay. Both ids are made by the client before the first attempt, and kept.
 

@@ -9,7 +9,7 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -35,17 +35,23 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
     command = commands.add_parser("rebuild", help="make the read model anew from block 0")
     command.add_argument("--config", type=Path, default=None, help="the gateway's TOML file")
     args = parser.parse_args(argv)
+    return asyncio.run(rebuild_from(args.config, environ, print))
+
+
+async def rebuild_from(
+    file: Path | None, environ: Mapping[str, str], say: Callable[[str], object]
+) -> int:
+    """Rebuild as the gateway's settings say, and say what came of it; the exit status."""
     try:
-        settings = load_settings(args.config, environ, sections())
-        heights = asyncio.run(_run(settings))
+        heights = await _run(load_settings(file, environ, sections()))
     except SettingsError as error:
-        print(*error.findings, sep="\n", file=sys.stderr)  # noqa: T201 - for the operator
+        say(str(error))
         return BAD_SETTINGS
     except (GatewayError, FabricError) as error:
-        print(error, file=sys.stderr)  # noqa: T201 - for the operator
+        say(str(error))
         return FAILED
     for channel, height in heights.items():
-        print(f"{channel}: {height} blocks")  # noqa: T201 - for the operator
+        say(f"{channel}: {height} blocks")
     return 0
 
 

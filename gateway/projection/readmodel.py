@@ -49,6 +49,18 @@ class ReadModel:
         self._database = database
         self._age_ms = age_ms
 
+    async def communities(self) -> dict[str, int]:
+        """The communities of all channels, with the last block that has a transaction of each."""
+
+        async def work(work: Work) -> Sequence[Row]:
+            return await work.rows(
+                "SELECT community, (SELECT max(block) FROM ledger_transaction AS t "
+                "WHERE t.community = record.community) AS last FROM record "
+                "WHERE kind = 'community' ORDER BY community"
+            )
+
+        return {row["community"]: row["last"] for row in await self._database.run(work)}
+
     async def as_of(self, community: str) -> AsOf:
         """How far the read model is with the channel of a community."""
         return await self._database.run(lambda work: self._as_of(work, community))

@@ -13,10 +13,12 @@ from aiohttp import ClientResponse
 from chaincode.contract.registry import HANDLERS
 from chaincode.model.base import Org
 from gateway.access import Who
+from gateway.acts import ACT_BYTES_MAX
 from gateway.api import ledger as ledger_rows
 from gateway.api import money, people, public, statements, voting
+from gateway.api.people import ROLL_BYTES_MAX
 from gateway.errors import NotApplied, NotEndorsed, OutcomeUnknown
-from gateway.routes import Route
+from gateway.routes import BODY_BYTES_MAX, Route
 from tests.support.api import Api, as_, serving
 from tests.support.community import UNITS, Commons
 from tests.support.contract_ledger import ContractLedger
@@ -161,6 +163,32 @@ async def test_a_body_without_a_length_is_cut_at_the_limit(api: Api) -> None:
         "PUT", "/words", CLERK, data=chunks(), headers={"Content-Type": "application/json"}
     )
     assert await code(response) == (413, "gateway/body-too-large")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "media_type", "bytes_max"),
+    [
+        ("PUT", "/words", "application/json", BODY_BYTES_MAX),
+        ("POST", "/acts", "application/jose", ACT_BYTES_MAX),
+        ("POST", "/roll/preview", "application/json", ROLL_BYTES_MAX),
+    ],
+)
+async def test_each_route_has_a_limit_of_its_own(
+    api: Api, method: str, path: str, media_type: str, bytes_max: int
+) -> None:
+    """Also for what announces no length: the first byte too many is refused, the last one is
+    read and found to be nonsense."""
+
+    async def chunks(bytes_count: int) -> AsyncIterator[bytes]:
+        for start in range(0, bytes_count, 65_536):
+            yield b"x" * min(65_536, bytes_count - start)
+
+    headers = {"Content-Type": media_type}
+    for over, status in ((0, 400), (1, 413)):
+        response = await api.request(
+            method, path, CLERK, data=chunks(bytes_max + over), headers=headers
+        )
+        assert response.status == status, await response.text()
 
 
 async def test_a_body_where_none_belongs_is_refused(api: Api) -> None:

@@ -3,14 +3,17 @@
 import asyncio
 import json
 from collections import deque
+from typing import Any
 
 import pytest
 
 from chaincode.errors import Conflict, Refusal
 from chaincode.model.base import Org
-from gateway.clock import Clock
+from gateway.clock import QUIET_MS_MAX, Clock
+from gateway.database import DatabaseUnavailable
 from gateway.errors import Busy, LedgerError, NotApplied
 from gateway.metrics import Metrics
+from gateway.projection.readmodel import ReadModel
 from tests.support.community import UNITS, Commons, without_reviews
 from tests.support.contract_ledger import ContractLedger
 from tests.support.town import DAY_MS
@@ -162,6 +165,100 @@ async def test_a_community_without_voting_has_nothing_due(ledger: ContractLedger
     ledger.town = town
     await clock(ledger).round()
     assert stated(ledger) == []
+
+
+class Model(ReadModel):
+    """Says which communities there are, and in which block something last happened."""
+
+    def __init__(self, blocks: dict[str, int]) -> None:
+        self.blocks = blocks
+        self.is_away = False
+
+    async def communities(self) -> dict[str, int]:
+        if self.is_away:
+            raise DatabaseUnavailable("away")
+        return self.blocks
+
+
+def asked(ledger: ContractLedger) -> int:
+    """How often the ledger was asked for motions."""
+    return [function for function, _ in ledger.calls].count("motions")
+
+
+def reading_clock(ledger: ContractLedger, model: Model) -> Clock:
+    return Clock(ledger, Metrics(), lambda: ledger.town.ledger.now_ms, read_model=model)
+
+
+async def test_a_quiet_community_is_asked_once_a_minute(
+    town: Commons, ledger: ContractLedger
+) -> None:
+    due = reading_clock(ledger, Model({town.community: 7}))
+    for _ in range(3):
+        await due.round()
+    assert asked(ledger) == 1
+    town.ledger.now_ms += QUIET_MS_MAX - 1
+    await due.round()
+    assert asked(ledger) == 1
+    town.ledger.now_ms += 1
+    await due.round()
+    assert asked(ledger) == 2
+
+
+async def test_a_community_in_which_something_happened_is_asked_at_once(
+    town: Commons, ledger: ContractLedger
+) -> None:
+    model = Model({town.community: 7})
+    due = reading_clock(ledger, model)
+    for block in (7, 8, 9):
+        model.blocks[town.community] = block
+        await due.round()
+    assert asked(ledger) == 3
+
+
+async def test_a_time_that_a_record_names_is_not_slept_through(
+    town: Commons, ledger: ContractLedger
+) -> None:
+    motion = await town.open_motion()
+    due = reading_clock(ledger, Model({town.community: 7}))
+    closes_at = motion["publication"]["closes_at"]
+    town.ledger.now_ms = closes_at - 3_000
+    await due.round()
+    town.ledger.now_ms = closes_at - 1
+    await due.round()
+    assert (asked(ledger), stated(ledger)) == (1, [])
+    town.ledger.now_ms = closes_at
+    await due.round()
+    assert stated(ledger) == ["close_motion"]
+    await due.round()
+    assert stated(ledger) == ["close_motion", "count_motion"], "asked again after what was done"
+
+
+async def test_a_community_that_could_not_be_asked_is_asked_again(
+    town: Commons, ledger: ContractLedger
+) -> None:
+    due = reading_clock(ledger, Model({town.community: 7}))
+    query, failures = ledger.query, deque([Busy("x")])
+
+    async def failing(*args: Any) -> bytes:
+        if failures:
+            raise failures.popleft()
+        return await query(*args)
+
+    ledger.query = failing  # type: ignore[method-assign, assignment]
+    for _ in range(3):
+        await due.round()
+    assert asked(ledger) == 1, "the first did not reach it, the second did, the third was quiet"
+
+
+async def test_without_a_database_the_ledger_is_asked(
+    town: Commons, ledger: ContractLedger
+) -> None:
+    model = Model({})
+    model.is_away = True
+    due = reading_clock(ledger, model)
+    for _ in range(2):
+        await due.round()
+    assert asked(ledger) == 2
 
 
 def _refusal() -> Refusal:

@@ -5,7 +5,7 @@ from typing import Any
 
 from chaincode import codec
 from chaincode.model.base import Org, Record, Role
-from gateway.bank.bridge import UnknownParty
+from gateway.bank.errors import UnknownParty
 from gateway.bank.facts import Hasher
 from gateway.bank.types import Party
 from tests.support.bank import CREDITOR, DEBTOR, OPENING_FEN

@@ -8,8 +8,8 @@ from pathlib import Path
 from gateway.bank.adapter import BankAdapter
 from gateway.bank.bridge import Bridge, Round
 from gateway.bank.folder import FolderTransport
-from gateway.bank.intake import OwnAccount
 from gateway.bank.journal import Journal
+from gateway.bank.types import OwnAccount
 from gateway.ledger import Ledger
 from tests.scenarios.money import HASHER, Desk
 from tests.support.bank import OPENING_FEN, OWN, Sandbox, running_sandbox

@@ -25,13 +25,12 @@ import msgspec
 
 from gateway.bank.adapter import BankAdapter
 from gateway.bank.folder import FolderTransport
-from gateway.bank.intake import OwnAccount
 from gateway.bank.journal import Journal
 from gateway.bank.sandbox.bank import Bank, Credit, CreditLine
 from gateway.bank.sandbox.exchange import FolderExchange
 from gateway.bank.sandbox.store import Store
 from gateway.bank.transport import Delivery
-from gateway.bank.types import BankEvent, EntryNotice, OrderStatus, Statement
+from gateway.bank.types import BankEvent, EntryNotice, OrderStatus, OwnAccount, Statement
 from tests.support.bank import OPENING_FEN, OWN, order
 
 ORDERS = [order(1), order(2, 1_00)]

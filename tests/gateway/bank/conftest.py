@@ -11,10 +11,9 @@ import pytest
 from gateway.bank.adapter import BankAdapter
 from gateway.bank.folder import FolderTransport
 from gateway.bank.http import HttpEndpoint, HttpTransport
-from gateway.bank.intake import OwnAccount
 from gateway.bank.journal import Journal
 from gateway.bank.transport import BankTransport
-from gateway.bank.types import BankEvent
+from gateway.bank.types import BankEvent, OwnAccount
 from tests.support.bank import OPENING_FEN, OWN, Sandbox, running_sandbox
 
 

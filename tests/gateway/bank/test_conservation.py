@@ -12,13 +12,19 @@ from hypothesis import strategies as st
 
 from gateway.bank.adapter import BankAdapter
 from gateway.bank.folder import FolderTransport
-from gateway.bank.intake import OwnAccount
 from gateway.bank.journal import Journal
 from gateway.bank.sandbox.bank import Bank, Credit, CreditLine
 from gateway.bank.sandbox.behaviour import Action, Rule, Subject
 from gateway.bank.sandbox.exchange import FolderExchange
 from gateway.bank.sandbox.store import Store
-from gateway.bank.types import BankEvent, EntryNotice, OrderState, OrderStatus, Statement
+from gateway.bank.types import (
+    BankEvent,
+    EntryNotice,
+    OrderState,
+    OrderStatus,
+    OwnAccount,
+    Statement,
+)
 from tests.support.bank import OPENING_FEN, OWN, order
 
 _rules = st.one_of(

@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from gateway.bank.errors import AdapterBusyError, JournalError
-from gateway.bank.intake import Intake, OwnAccount
+from gateway.bank.intake import Intake
 from gateway.bank.journal import Journal
-from gateway.bank.types import Body, RefusedMessage, Statement
+from gateway.bank.types import Body, OwnAccount, RefusedMessage, Statement
 from tests.support import bank_messages as good
 from tests.support.bank import OWN
 

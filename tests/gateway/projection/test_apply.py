@@ -248,6 +248,17 @@ async def test_records_are_paged_by_key(database: Database, chain: Chain) -> Non
     assert rest.next_after is None
 
 
+async def test_the_communities_are_listed_with_their_last_block(
+    database: Database, chain: Chain
+) -> None:
+    model = await project(database, chain)
+    last = max(
+        transaction.block
+        for transaction in (await model.transactions("fuzemen", limit=1)).transactions
+    )
+    assert await model.communities() == {"fuzemen": last}
+
+
 async def test_every_answer_names_its_block_and_age(database: Database, chain: Chain) -> None:
     model = await project(database, chain)
     as_of = (await model.search("fuzemen", "lift")).as_of

@@ -10,6 +10,7 @@ from gateway.appkeys import READINESS
 from gateway.errors import NotReady
 from tests.support.api import as_
 from tests.support.chain import Chain, recorded_town
+from tests.support.contract_ledger import ContractLedger
 from tests.support.readmodel import desk, until
 
 OWNER = as_(Who.OWNER, "o1")
@@ -67,6 +68,17 @@ async def test_refusals(tmp_path: Path, path: str, who: str, status: int, code: 
     async with desk(tmp_path) as at:
         answer = await at.api.get(path, who)
         assert (answer.status, (await answer.json())["code"]) == (status, code)
+
+
+async def test_the_communities_cost_the_peer_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def asked(_: ContractLedger) -> tuple[str, ...]:
+        raise AssertionError("the ledger was asked")
+
+    async with desk(tmp_path) as at:
+        monkeypatch.setattr(ContractLedger, "communities", asked)
+        assert await _json(await at.api.get("/v1/communities")) == {"communities": ["fuzemen"]}
 
 
 async def test_search_transactions_and_substitutions(tmp_path: Path) -> None:
