@@ -180,11 +180,12 @@ class _Sending:
         found = await self.looked_up()
         if found is not None:
             return found
-        if isinstance(otherwise, Refused) and otherwise.status not in PASSING:
+        is_final = isinstance(otherwise, Refused) and otherwise.status not in PASSING
+        if is_final and isinstance(self.last, Refused):
             raise otherwise
         raise NotKnown(
             f"the outcome of act {self._signed.nonce} is not known; send the same bytes again:"
-            f" `act again {self._signed.nonce}` (last: {self.last})"
+            f" `act again {self._signed.nonce}` (last: {otherwise})"
         )
 
     async def looked_up(self) -> Accepted | None:

@@ -6,6 +6,7 @@ Exit 0: done or accepted; 1: refused, with the code; 2: bad input, nothing sent;
 import argparse
 import getpass
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -202,10 +203,12 @@ def _asked(question: str) -> str:
     """One line from the person; the question goes to the error output, apart from the answer."""
     sys.stderr.write(question)
     sys.stderr.flush()
-    line = sys.stdin.readline()
+    line = bytearray()
+    while (byte := os.read(sys.stdin.fileno(), 1)) not in (b"", b"\n"):
+        line += byte
     if not line:
         raise BadInput("nobody answers: give what is asked for as an option")
-    return line.strip()
+    return line.decode(errors="replace").strip()
 
 
 async def _log_in(args: argparse.Namespace, out: Printer) -> int:

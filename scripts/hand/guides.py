@@ -4,7 +4,9 @@ itself."""
 import asyncio
 import re
 import secrets
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -68,7 +70,7 @@ class AskingGuide:
     async def read_code(self, phone: str, mark: str) -> str:
         """See `Guide`."""
         question = f"A code was sent to your phone. Its message must show the mark {mark}. Code: "
-        return await asyncio.to_thread(self._ask, question)
+        return await _answered(self._ask, question)
 
     async def sign_in(self, url: str) -> str:
         """See `Guide`."""
@@ -81,6 +83,26 @@ class AskingGuide:
         if code and self._code is not None and not self._code.done():
             self._code.set_result(code)
         return web.Response(text=_DONE)
+
+
+async def _answered(ask: Callable[[str], str], question: str) -> str:
+    """What a person answers, waited for apart: a program that is told to stop does not wait for
+    them, as it would for a thread of the usual pool."""
+    loop = asyncio.get_running_loop()
+    found: asyncio.Future[str] = loop.create_future()
+
+    def run() -> None:
+        try:
+            tell(found.set_result, ask(question))
+        except Exception as error:
+            tell(found.set_exception, error)
+
+    def tell(settle: Callable[[Any], None], what: object) -> None:
+        with suppress(RuntimeError):  # nobody waits any more
+            loop.call_soon_threadsafe(lambda: None if found.done() else settle(what))
+
+    threading.Thread(target=run, daemon=True).start()
+    return await found
 
 
 class _Ready(msgspec.Struct, frozen=True):

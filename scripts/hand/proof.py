@@ -7,6 +7,7 @@ ballots from the ballots as they were counted (chaincode/README.md, "Motions, ba
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -82,7 +83,8 @@ async def prove(folder: Folder, reader: Reader, signed: KeptAct) -> Proof:
     status = await reader.read(f"/transactions/{tx_id}")
     block = signed.block_number
     if block is None:
-        block = await _block_of(reader, tx_id)
+        with suppress(Refused):
+            block = await _block_of(reader, tx_id)
     return Proof(
         act=signed.act,
         nonce=signed.nonce,

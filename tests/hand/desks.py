@@ -5,7 +5,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,15 @@ import msgspec
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from chaincode.model.base import Org
+from chaincode.model.base import Org, Role
 from gateway.app import make_app
 from gateway.assembly import PARTS
 from gateway.clock import ClockSection
 from gateway.identity import certifyroutes, loginroutes
 from gateway.identity.certifyroutes import OFFICE, Office
+from gateway.identity.flows import STAFF_ROLE, Flow
 from gateway.identity.settings import LoginSection
+from gateway.identity.staff import Staff, StaffRequest
 from gateway.parts import Part
 from gateway.settings import GatewaySection, HttpSection, Settings
 from scripts.hand.certifying import Applicant
@@ -36,6 +38,13 @@ from tests.support.ports import free_port
 OWNER = Applicant(name=NAME, id_no=ID_NO, phone=PHONE, unit_id=UNIT)
 NEIGHBOUR = Applicant(
     name=OTHER["owner_name"], id_no=OTHER["owner_id_no"], phone="13800005678", unit_id=OTHER["unit"]
+)
+FACE = replace(OWNER, flow=Flow.FACE)
+CLERK = Applicant(name="赵某", id_no="410102198001014205", phone="13700001111")
+COMPANY = "acme-wuye"
+CLERKS = "role,company_id,name,id_no,phone\n" + "".join(
+    f"{role},{COMPANY if role is Role.COMPANY_CLERK else ''},{CLERK.name},{CLERK.id_no},\n"
+    for role in STAFF_ROLE.values()
 )
 
 
@@ -78,12 +87,22 @@ class Desks:
         await person.certify(gateways, "fuzemen", who, self.guide)
         return person
 
+    async def engaged(self, role: Role) -> Applicant:
+        """A clerk on the office's register, as they ask for their credential."""
+        company_id = COMPANY if role is Role.COMPANY_CLERK else None
+        request = StaffRequest(role=role, name=CLERK.name, id_no=CLERK.id_no, company_id=company_id)
+        await Staff(self.bureau.vault).engage("fuzemen", request)
+        return replace(CLERK, role=role)
+
 
 @asynccontextmanager
-async def desks_at(folder: Path) -> AsyncIterator[Desks]:
-    """Both gateways over one town, whose clock is this machine's at the start."""
+async def desks_at(folder: Path, office: Org = Org.REGULATOR) -> AsyncIterator[Desks]:
+    """Gateways of the organisation that certifies and of another one, over one town, whose clock
+    is this machine's at the start."""
     async with AsyncExitStack() as stack:
-        bureau = await stack.enter_async_context(bureau_at(str(folder / "identity.db"), folder))
+        bureau = await stack.enter_async_context(
+            bureau_at(str(folder / "identity.db"), folder, org=office, clerks=CLERKS.encode())
+        )
         bureau.town.ledger.now_ms = time.time_ns() // 1_000_000
         town = Commons(ledger=bureau.town.ledger, community=bureau.town.community)
         await town.done(Org.REGULATOR, "set_matter_rule", rule=without_reviews())
@@ -91,16 +110,19 @@ async def desks_at(folder: Path) -> AsyncIterator[Desks]:
         sandbox.mkdir()
         (sandbox / "sandbox.json").write_bytes(msgspec.json.encode({"url": bureau.authority.url}))
         (sandbox / "admin.token").write_text(ADMIN_TOKEN)
+        other = Org.BANK if office is Org.REGULATOR else Org.COMMITTEE
         regulator, bank = [
-            await stack.enter_async_context(_serving(bureau, town, org, folder))
-            for org in (Org.REGULATOR, Org.BANK)
+            await stack.enter_async_context(_serving(bureau, town, org, folder, office))
+            for org in (office, other)
         ]
         guide = await stack.enter_async_context(SandboxGuide(sandbox))
         yield Desks(bureau, town, regulator, bank, sandbox, guide, folder)
 
 
 @asynccontextmanager
-async def _serving(bureau: Bureau, town: Commons, org: Org, folder: Path) -> AsyncIterator[Gateway]:
+async def _serving(
+    bureau: Bureau, town: Commons, org: Org, folder: Path, office: Org
+) -> AsyncIterator[Gateway]:
     port, ledger = free_port(), ContractLedger(town, org)
     sections = [
         GatewaySection(org=org),
@@ -110,7 +132,7 @@ async def _serving(bureau: Bureau, town: Commons, org: Org, folder: Path) -> Asy
         ClockSection(enabled=False),
         LoginSection(audience=f"http://127.0.0.1:{port}", database=str(folder / f"{org}.db")),
     ]
-    parts = [*core_parts(PARTS), loginroutes.PART, _office(bureau, org)]
+    parts = [*core_parts(PARTS), loginroutes.PART, _office(bureau, org is office)]
     app = make_app(Settings(sections), parts, ledger=ledger, clock_ms=lambda: town.ledger.now_ms)
     server = TestServer(app, port=port)
     await server.start_server(access_log=None)
@@ -120,11 +142,11 @@ async def _serving(bureau: Bureau, town: Commons, org: Org, folder: Path) -> Asy
         await server.close()
 
 
-def _office(bureau: Bureau, org: Org) -> Part:
+def _office(bureau: Bureau, certifies: bool) -> Part:
     """The part that certifies; it is idle at other organisations."""
 
     async def life(app: web.Application) -> AsyncIterator[None]:
-        if org is not Org.REGULATOR:
+        if not certifies:
             yield
             return
         app[OFFICE] = Office(bureau.certifying, bureau.issuing, bureau.vault)
