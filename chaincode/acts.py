@@ -13,16 +13,11 @@ import msgspec
 
 from chaincode import codec, jws
 from chaincode.errors import BadInput
+from chaincode.model.act import ACT_AGE_MS_MAX, ACT_AHEAD_MS_MAX, ACT_BYTES_MAX
 from chaincode.model.base import Id, Nonce, Record, TimeMs
 
 ACT_TYP: Final = "commonhold-act+jws"
-ACT_BYTES_MAX: Final = 64 * 1024
-"""One act, as sent. Attachments travel by hash, so texts are all it holds."""
 ACTS_PER_TRANSACTION_MAX: Final = 200
-ACT_AGE_MS_MAX: Final = 15 * 60 * 1000
-"""How long after signing an act may be submitted."""
-ACT_AHEAD_MS_MAX: Final = 120 * 1000
-"""How far a person's clock may run ahead of the transaction's."""
 
 
 class ActHead(msgspec.Struct, frozen=True, kw_only=True):

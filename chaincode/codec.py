@@ -5,6 +5,7 @@ strings, lists and objects only. Reading is strict: an unknown field, a missing 
 wrong type is refused.
 """
 
+import binascii
 import json
 from collections.abc import Sequence
 from typing import Final, TypeVar
@@ -19,6 +20,8 @@ T = TypeVar("T")
 # ValueError: text that is no UTF-8, numbers of thousands of digits.
 _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 _encoder: Final = msgspec.json.Encoder(order="sorted")
+_FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
+_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 
 
 def encode(record: Record) -> bytes:
@@ -63,6 +66,18 @@ def decode_unambiguous(data: bytes, kind: type[T]) -> T:
 def decode_stored(data: bytes, kind: type[T]) -> T:
     """Read what this chaincode wrote; if that fails it is a defect, not a refusal."""
     return msgspec.json.decode(data, type=kind)
+
+
+def from_base64url(part: bytes, code: str) -> bytes:
+    """Decode base64url without padding (RFC 7515, 2); any second spelling of the same bytes is
+    refused. Raises BadInput with this code."""
+    try:
+        data = binascii.a2b_base64(part.translate(_FROM_URL) + b"=" * (-len(part) % 4))
+    except binascii.Error:
+        raise BadInput(code) from None
+    if binascii.b2a_base64(data, newline=False).rstrip(b"=").translate(_TO_URL) != part:
+        raise BadInput(code)
+    return data
 
 
 def _is_own_spelling(data: bytes) -> bool:

@@ -5,7 +5,6 @@ One spelling only: three parts, base64url without padding, a protected header of
 what is read: ``act/malformed``, ``attestation/forged``.
 """
 
-import binascii
 import hashlib
 from typing import Final
 
@@ -21,8 +20,6 @@ from chaincode.model.base import Id, Record
 _HALF_BYTES: Final = 32
 _POINT_BYTES: Final = 65
 _UNCOMPRESSED: Final = 4
-_FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
-_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _ECDSA: Final = ec.ECDSA(hashes.SHA256())
 
 
@@ -65,13 +62,13 @@ def read(jws: bytes, *, typ: str, noun: str, bytes_max: int) -> Jws:
     if len(parts) != 3:
         raise BadInput(malformed)
     header_part, payload_part, signature_part = parts
-    header = codec.decode_unambiguous(_from_base64url(header_part, malformed), Header)
+    header = codec.decode_unambiguous(codec.from_base64url(header_part, malformed), Header)
     if header.alg != "ES256":
         raise BadInput(f"{noun}/algorithm")
     if header.typ != typ:
         raise BadInput(f"{noun}/type")
-    payload = _from_base64url(payload_part, malformed)
-    signature = _from_base64url(signature_part, malformed)
+    payload = codec.from_base64url(payload_part, malformed)
+    signature = codec.from_base64url(signature_part, malformed)
     if len(signature) != 2 * _HALF_BYTES:
         raise BadInput(malformed)
     signing_input = header_part + b"." + payload_part
@@ -95,21 +92,10 @@ def require_signature(jws: Jws, public_key: str, *, noun: str) -> None:
 def load_public_key(public_key: str, *, noun: str) -> ec.EllipticCurvePublicKey:
     """Read an uncompressed point on P-256 (base64url); raises BadInput ``<noun>/bad-key``."""
     code = f"{noun}/bad-key"
-    point = _from_base64url(public_key.encode(), code)
+    point = codec.from_base64url(public_key.encode(), code)
     if len(point) != _POINT_BYTES or point[0] != _UNCOMPRESSED:
         raise BadInput(code)
     try:
         return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
     except ValueError:
         raise BadInput(code) from None
-
-
-def _from_base64url(part: bytes, code: str) -> bytes:
-    """Decode base64url without padding; any second spelling of the same bytes is refused."""
-    try:
-        data = binascii.a2b_base64(part.translate(_FROM_URL) + b"=" * (-len(part) % 4))
-    except binascii.Error:
-        raise BadInput(code) from None
-    if binascii.b2a_base64(data, newline=False).rstrip(b"=").translate(_TO_URL) != part:
-        raise BadInput(code)
-    return data

@@ -5,8 +5,6 @@ accepted, with the code that the chaincode would give, and says whose act it is 
 identifies it.
 """
 
-import base64
-import binascii
 import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -19,14 +17,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from chaincode.codec import decode
+from chaincode.codec import decode, from_base64url
 from chaincode.errors import BadInput, NotAllowed
+from chaincode.model.act import ACT_AGE_MS_MAX, ACT_AHEAD_MS_MAX, ACT_BYTES_MAX
 from chaincode.model.base import Id, Nonce, TimeMs
 
-ACT_BYTES_MAX: Final = 64 * 1024
-"""One act as sent; the chaincode's own limit."""
-ACT_AGE_MS_MAX: Final = 15 * 60 * 1000
-ACT_AHEAD_MS_MAX: Final = 120 * 1000
 KEYS_MAX: Final = 100_000
 """How many credentials' keys are remembered."""
 _HALF_BYTES: Final = 32
@@ -143,11 +138,4 @@ class KeyBook:
 
 
 def _bytes_of(part: bytes) -> bytes:
-    """Base64url without padding, in its one spelling."""
-    try:
-        data = base64.b64decode(part + b"=" * (-len(part) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        raise BadInput("act/malformed") from None
-    if base64.urlsafe_b64encode(data).rstrip(b"=") != part:
-        raise BadInput("act/malformed")
-    return data
+    return from_base64url(part, "act/malformed")

@@ -1,8 +1,16 @@
 """What the ledger keeps of acts, and how each is answered."""
 
+from typing import Final
+
 from chaincode.model.base import Record, Sha256, TimeMs
 
 ACCEPTED = "accepted"
+ACT_BYTES_MAX: Final = 64 * 1024
+"""One act, as sent. Attachments travel by hash, so texts are all it holds."""
+ACT_AGE_MS_MAX: Final = 15 * 60 * 1000
+"""How long after signing an act may be submitted."""
+ACT_AHEAD_MS_MAX: Final = 120 * 1000
+"""How far a person's clock may run ahead of the transaction's."""
 
 
 class ActRecord(Record):

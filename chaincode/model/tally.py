@@ -44,6 +44,21 @@ class Weights(Record):
     share_value: Count = 0
 
 
+def weight(weights: Weights, measure: Measure) -> int:
+    """The amount in one measure (area in 0.01 m2)."""
+    match measure:
+        case Measure.AREA:
+            return weights.area_dm2
+        case Measure.HEADS:
+            return weights.heads
+        case Measure.LOTS:
+            return weights.lots
+        case Measure.ENTITLEMENT:
+            return weights.entitlement
+        case Measure.SHARE_VALUE:
+            return weights.share_value
+
+
 class UnitWeight(Record):
     """One unit of the frozen roll as the count sees it.
 

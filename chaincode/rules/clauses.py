@@ -18,8 +18,8 @@ from chaincode.model.rule import (
     Turnout,
     TurnoutClause,
 )
-from chaincode.model.tally import ClauseResult, Stage, Tally, Weights
-from chaincode.rules.weights import add, weight
+from chaincode.model.tally import ClauseResult, Stage, Tally, Weights, weight
+from chaincode.rules.weights import add
 
 
 def compare(op: Op, left: int, right: int) -> bool:

@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from chaincode.errors import BadInput, Conflict, NotFound, RuleForbids
 from chaincode.model.rule import BallotKind, DecisionRule, HeadSplit, Option
-from chaincode.model.tally import CastBallot, OptionTally, Tally, UnitWeight, Weights
-from chaincode.rules.weights import electorate, head_key, may_vote, weigh, weight
+from chaincode.model.tally import CastBallot, OptionTally, Tally, UnitWeight, Weights, weight
+from chaincode.rules.weights import electorate, head_key, may_vote, weigh
 
 Vote = tuple[UnitWeight, tuple[str, ...]]
 

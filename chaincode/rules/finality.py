@@ -20,9 +20,8 @@ from chaincode.model.rule import (
     Turnout,
     TurnoutClause,
 )
-from chaincode.model.tally import Tally, Weights
+from chaincode.model.tally import Tally, Weights, weight
 from chaincode.rules.clauses import compare
-from chaincode.rules.weights import weight
 
 Verdict = bool | None
 """Surely met, surely not met, or open (None)."""

@@ -25,10 +25,10 @@ from chaincode.model.motion import (
     Voided,
 )
 from chaincode.model.procedure import Initiator
-from chaincode.model.tally import Outcome, UnitWeight
+from chaincode.model.tally import Outcome, UnitWeight, weight
 from chaincode.rules.clauses import compare
 from chaincode.rules.decision import terms_of
-from chaincode.rules.weights import weigh, weight
+from chaincode.rules.weights import weigh
 
 RESULT_DUE_MS = 7 * 24 * 60 * 60 * 1000
 """How long a step towards the result is waited for where the rule sets no time of its own."""

@@ -14,9 +14,9 @@ from chaincode.model.tally import (
     SeatResult,
     SeatStatus,
     Tally,
+    weight,
 )
 from chaincode.rules.clauses import option_weights, participating
-from chaincode.rules.weights import weight
 
 Key = tuple[int, ...]
 

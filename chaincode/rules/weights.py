@@ -7,21 +7,6 @@ from chaincode.model.rule import DecisionRule, Measure, Merge
 from chaincode.model.tally import UnitWeight, Weights
 
 
-def weight(weights: Weights, measure: Measure) -> int:
-    """The amount in one measure (area in 0.01 m2)."""
-    match measure:
-        case Measure.AREA:
-            return weights.area_dm2
-        case Measure.HEADS:
-            return weights.heads
-        case Measure.LOTS:
-            return weights.lots
-        case Measure.ENTITLEMENT:
-            return weights.entitlement
-        case Measure.SHARE_VALUE:
-            return weights.share_value
-
-
 def add(one: Weights, other: Weights) -> Weights:
     """Both amounts together; heads are added as they are, so they must not overlap."""
     return Weights(

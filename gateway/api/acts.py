@@ -12,11 +12,10 @@ import msgspec
 from aiohttp import web
 
 from chaincode.errors import NotAllowed, NotFound, Refusal
-from chaincode.model.act import ACCEPTED, ActRecord
+from chaincode.model.act import ACCEPTED, ACT_BYTES_MAX, ActRecord
 from chaincode.model.base import Nonce
 from chaincode.model.credential import Credential
 from gateway.acts import (
-    ACT_BYTES_MAX,
     Act,
     KeyBook,
     KeyFinder,

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from chaincode.model.rule import Measure
-from chaincode.model.tally import Weights
 
 DM2_PER_M2: Final = 100
 BASIS_POINTS: Final = 10_000
@@ -25,21 +24,6 @@ def share(value: int, base: int) -> str:
 def amount(measure: Measure, value: int) -> str:
     """A weight in one measure, with its unit where it has one."""
     return f"{area_m2(value)} m²" if measure is Measure.AREA else f"{value:,}"
-
-
-def weight(weights: Weights, measure: Measure) -> int:
-    """One measure of a weight."""
-    match measure:
-        case Measure.AREA:
-            return weights.area_dm2
-        case Measure.HEADS:
-            return weights.heads
-        case Measure.LOTS:
-            return weights.lots
-        case Measure.ENTITLEMENT:
-            return weights.entitlement
-        case Measure.SHARE_VALUE:
-            return weights.share_value
 
 
 def local_time(at: int | None, offset_minutes: int) -> str:

@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 from chaincode import codec
 from chaincode.model.result import Certificate
 from chaincode.model.rule import BallotKind, DecisionRule, Measure
-from chaincode.model.tally import ClauseResult, Outcome, Stage, Weights
+from chaincode.model.tally import ClauseResult, Outcome, Stage, Weights, weight
 from gateway.certificate import words
-from gateway.certificate.figures import amount, area_m2, local_time, offset_name, share, weight
+from gateway.certificate.figures import amount, area_m2, local_time, offset_name, share
 from gateway.certificate.fonts import Font
 from gateway.certificate.sheet import AMBER, INK, MARGIN_MM, PALE, QUIET, TEAL, Column, Sheet
 from gateway.certificate.words import Both

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chaincode.acts import ACT_AGE_MS_MAX, ACT_AHEAD_MS_MAX, ACT_BYTES_MAX
+from chaincode.model.act import ACT_AGE_MS_MAX, ACT_AHEAD_MS_MAX, ACT_BYTES_MAX
 from chaincode.model.base import Org, Role
 from tests.support.act_attacks import (
     ATTACKS,

@@ -11,9 +11,9 @@ import pytest
 from aiohttp import ClientResponse
 
 from chaincode.contract.registry import HANDLERS
+from chaincode.model.act import ACT_BYTES_MAX
 from chaincode.model.base import Org
 from gateway.access import Who
-from gateway.acts import ACT_BYTES_MAX
 from gateway.api import ledger as ledger_rows
 from gateway.api import money, people, public, statements, voting
 from gateway.api.people import ROLL_BYTES_MAX

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from chaincode.errors import Refusal
-from chaincode.model.tally import CastBallot, Tally, UnitWeight, Weights
+from chaincode.model.tally import CastBallot, Tally, UnitWeight, Weights, weight
 from chaincode.rules.count import ballot_options, count, require_choices
-from chaincode.rules.weights import may_vote, totals, weight
+from chaincode.rules.weights import may_vote, totals
 from tests.support.vectors import TEMPLATES, changed, read_ballots, read_units, tables
 
 VECTORS = [

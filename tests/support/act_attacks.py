@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from joserfc import jws
 from joserfc.jwk import ECKey, OctKey
 
-from chaincode.acts import ACT_AGE_MS_MAX, ACT_AHEAD_MS_MAX, ACT_BYTES_MAX, ACT_TYP
+from chaincode.acts import ACT_TYP
+from chaincode.model.act import ACT_AGE_MS_MAX, ACT_AHEAD_MS_MAX, ACT_BYTES_MAX
 from tests.support.people import Person, b64
 from tests.support.town import Town, unit_row
 
