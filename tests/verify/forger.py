@@ -43,6 +43,8 @@ class Parts:
     rwset: dict[str, Any]
     endorsers: list[bytes]
     client_signature: bytes
+    note: str = ""
+    """What was changed."""
 
     @property
     def writes(self) -> Any:
@@ -120,7 +122,7 @@ class Forger:
     # --- Blocks ---
 
     def resealed(self, archive: Archive, blocks: Sequence[Any], first: int = 1) -> Archive:
-        """Blocks chained and signed anew by the orderers from `first` on; marks stay as they are."""
+        """Blocks chained and signed anew by the orderers from `first` on; marks stay."""
         made = list(archive.blocks[:first])
         previous = _sha256(verifier.header_bytes(blocks[first - 1].header))
         orderers = consenters(archive)

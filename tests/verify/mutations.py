@@ -68,6 +68,7 @@ class Changer:
             for index, envelope in enumerate(common_pb2.Block.FromString(data).data.data)
             if _is_contract(envelope)
         ]
+        self.valid = [place for place in self.places if not self._mark(place)]
         self.closings = _closings(archive)
 
     # --- Whole blocks and transactions ---
@@ -162,7 +163,7 @@ class Changer:
 
     def replayed_act(self, rng: random.Random, by: By) -> Change | None:
         """The acts of one transaction carried again by a later one, as if they were new."""
-        casting = [place for place in self.places if _casts(self._parts(place))]
+        casting = [place for place in self.valid if _casts(self._parts(place))]
         number, index = rng.choice(casting)
         later = rng.choice([n for n, _ in self.places if n > number] or [number])
         blocks = blocks_of(self.archive)
@@ -172,16 +173,21 @@ class Changer:
         blocks[later].metadata.metadata[2] += b"\0"
         return self._made("replayed act", by, f"{number}/{index} in {later}", blocks, later)
 
+    def _mark(self, place: tuple[int, int]) -> int:
+        block = common_pb2.Block.FromString(self.archive.blocks[place[0]])
+        return int(block.metadata.metadata[2][place[1]])
+
     def _edited(self, kind: str, by: By, rng: random.Random, edit: Edit) -> Change | None:
-        number, index = rng.choice(self.places)
+        number, index = rng.choice(self.valid)
         parts = self._parts((number, index))
         if not edit(parts, rng):
             return None
         blocks = blocks_of(self.archive)
-        endorse = by is By.EVERYBODY or kind == "removed endorsement"
-        data = self.forger.assembled(parts, endorse=endorse, sign=by is By.EVERYBODY)
+        is_all = by is By.EVERYBODY
+        gone = kind == "removed endorsement"
+        data = self.forger.assembled(parts, endorse=is_all or gone, sign=is_all or gone)
         blocks[number].data.data[index] = data
-        return self._made(kind, by, f"{number}/{index}", blocks, number)
+        return self._made(kind, by, f"{number}/{index} {parts.note}", blocks, number)
 
     def _parts(self, place: tuple[int, int]) -> Parts:
         block = common_pb2.Block.FromString(self.archive.blocks[place[0]])
@@ -234,10 +240,12 @@ KINDS: tuple[tuple[str, tuple[By, ...]], ...] = (
 )
 
 
-def changes(changer: Changer, seed: int, count: int) -> list[Change]:
+def changes(
+    changer: Changer, seed: int, count: int, kinds: Sequence[str] = tuple(dict(KINDS))
+) -> list[Change]:
     """So many changes, each kind and culprit in turn."""
     rng = random.Random(seed)
-    ways = [(name, by) for name, culprits in KINDS for by in culprits]
+    ways = [(name, by) for name, culprits in KINDS for by in culprits if name in kinds]
     found: list[Change] = []
     while len(found) < count:
         name, by = ways[len(found) % len(ways)]
@@ -287,6 +295,7 @@ def _add_one(parts: Parts, rng: random.Random, pattern: re.Pattern[bytes]) -> bo
         return False
     write, hit = rng.choice(hits)
     more = str(int(hit[1]) + 1).encode()
+    parts.note = f"{write.key} {hit[0].decode()}"
     write.value = write.value[: hit.start(1)] + more + write.value[hit.end(1) :]
     return True
 
@@ -370,6 +379,7 @@ def main() -> int:
     parser.add_argument("home", type=Path, help="the network's home, for its keys")
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=278)
+    parser.add_argument("--kinds", nargs="*", default=[name for name, _ in KINDS])
     args = parser.parse_args()
     archive = verifier.read_archive(args.archive.read_bytes())
     changer = Changer(archive, Forger.of(args.home))
@@ -378,7 +388,7 @@ def main() -> int:
     unfound: list[str] = []
     made_count = 0
     while made_count < args.count:
-        made = changes(changer, rng.randrange(2**32), min(250, args.count - made_count))
+        made = changes(changer, rng.randrange(2**32), min(250, args.count - made_count), args.kinds)
         made_count += len(made)
         kinds.update(f"{change.kind} by {change.by}" for change in made)
         unfound += [f"{one.kind} by {one.by}: {one.what}" for one in missed(archive, made)]
