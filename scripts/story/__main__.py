@@ -1,60 +1,49 @@
-"""`scripts/demo`: the gate of Fuzemen, from an empty machine to a complete record."""
+"""`scripts/demo`: the Fuzemen community repairs its gate, from an empty machine to the record.
+
+A run that was stopped goes on where it was: every step asks the ledger whether it has been done.
+"""
 
 import argparse
 import asyncio
-import os
 import sys
 from pathlib import Path
 
 from rich.console import Console
 
-from network.home import open_network
-from network.nodes import NativeSupervisor
-from network.up import bring_up
-from scripts.story.places import ROLL, open_places
-from scripts.story.progress import MemoryWatch, Teller
-from scripts.story.services import Services
-from scripts.story.story import SCENES
-from scripts.story.world import open_world
-
-CONFIG = Path(__file__).parents[2] / "network" / "network.yaml"
+from scripts.story.demo import Demo
+from scripts.story.motions import StoryStuck
 
 
 def main() -> int:
+    """Play, or stop; 0 when everything went as it must, 1 when not, 2 for bad arguments."""
+    args = _parser().parse_args()
+    console = Console(soft_wrap=True)
+    demo = Demo.open(args.home, args.ports, console)
+    if args.stop:
+        asyncio.run(demo.stop(wipe=False))
+        console.print("Everything is stopped. The ledger stays; scripts/demo goes on with it.")
+        return 0
+    try:
+        return asyncio.run(demo.run(fresh=args.fresh, once=args.once, file=args.json))
+    except StoryStuck as stuck:
+        console.print(f"[red]{stuck}[/red]")
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
-    parser.add_argument("--home", type=Path, default=None)
-    parser.add_argument("--config", type=Path, default=CONFIG)
-    args = parser.parse_args()
-    return asyncio.run(_run(args))
-
-
-async def _run(args: argparse.Namespace) -> int:
-    console = Console()
-    network = open_network(args.config, args.home)
-    places = open_places(network.home, "fixed" if args.config == CONFIG else "auto")
-    services = Services(network, places)
-
-    def pids():
-        sup = NativeSupervisor(network.home)
-        nodes = network.topology().nodes if network.state else ()
-        return [os.getpid(), *services.pids(), *(p for n in nodes if (p := sup.pid(n.name)))]
-
-    memory = MemoryWatch(pids)
-    teller = Teller(console, memory)
-    memory.start()
-    with teller.step("network", "network"):
-        await bring_up(network, console)
-    with teller.step("services", "services"):
-        await services.up(ROLL)
-    async with open_world(network, places, teller) as world:
-        for scene in SCENES:
-            if await scene.is_done(world):
-                console.print(f"done: {scene.name}")
-                continue
-            with teller.step(scene.name, scene.title):
-                await scene.play(world)
-    memory.stop()
-    return 0
+    parser.add_argument("--once", action="store_true", help="stop everything at the end")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write a summary with figures")
+    parser.add_argument("--fresh", action="store_true", help="delete what is there and start anew")
+    parser.add_argument("--stop", action="store_true", help="stop what runs; the ledger stays")
+    parser.add_argument("--home", type=Path, help="where everything is kept")
+    parser.add_argument(
+        "--ports",
+        choices=("fixed", "auto"),
+        default="fixed",
+        help="fixed: network from 7000, gateways from 7400; auto: free ones, for a home of its own",
+    )
+    return parser
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from gateway.assembly import PARTS
 from gateway.routes import Route, by_name
 from scripts.hand.errors import NotKnown, Refused
 from scripts.hand.gateways import Answer, Gateways
+from scripts.story.papers import Paper
 
 ROUTES: Final[Mapping[str, Route]] = by_name([route for part in PARTS for route in part.routes])
 TRIES_MAX: Final = 10
@@ -57,6 +58,23 @@ class Desk:
         route = ROUTES[function]
         path, _ = self._place(route, fields)
         return (await patiently(lambda: self._called("GET", path, None))).json()
+
+    async def upload(self, paper: Paper) -> None:
+        """Leave a document at the gateway under its hash; again is harmless."""
+        route = ROUTES["put_attachment"]
+        path, _ = self._place(route, {"sha256": paper.sha256})
+        headers = {**await self.headers(), "Content-Type": paper.media_type}
+        (address,) = self.gateway.addresses
+        answer = await self.gateway.ask(
+            address, route.method, path, body=paper.data, headers=headers
+        )
+        if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
+            raise answer.refusal()
+
+    async def download(self, function: str, **fields: Any) -> bytes:
+        """A document that the gateway makes or keeps."""
+        path, _ = self._place(ROUTES[function], fields)
+        return (await patiently(lambda: self._called("GET", path, None))).body
 
     def _place(self, route: Route, fields: Mapping[str, Any]) -> tuple[str, Any]:
         """The path with its parts filled in, and the rest as the body."""

@@ -57,6 +57,7 @@ async def elect(world: World) -> None:
     await publish(world, desk, MOTION, letter("Notice: election of the owners' committee"))
     poll = Poll.drawn(world, MOTION, PLAIN, _chosen(candidates(world), world))
     await poll.cast(desk)
+    await poll.counted_by_hand(desk)
     certificate = await brought_about(world, MOTION)
     world.figures["election"] = _figures(world, certificate)
     await committee.certify_members(world)

@@ -5,10 +5,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, Self
 
 import psutil
 from rich.console import Console
+from rich.progress import Progress
 
 SAMPLE_S: Final = 1.0
 BYTES_PER_MB: Final = 1_000_000
@@ -32,6 +34,7 @@ class Teller:
         yield
         seconds = round(time.monotonic() - began_s, 1)
         rss_mb = self.memory.end()
+        self.took[:] = [one for one in self.took if one["step"] != name]
         self.took.append({"step": name, "seconds": seconds, "rss_max_mb": rss_mb})
         self.console.print(f"  [dim]{seconds:.1f} s, {rss_mb} MB[/dim]", highlight=False)
 
@@ -42,8 +45,6 @@ class Teller:
     @contextmanager
     def counting(self, what: str, total: int) -> Iterator[Callable[[], None]]:
         """Progress of many things of one kind: a bar on a terminal, one line elsewhere."""
-        from rich.progress import Progress
-
         with Progress(
             console=self.console, transient=True, disable=not self.console.is_terminal
         ) as bar:
@@ -65,12 +66,16 @@ class MemoryWatch:
         self.most_bytes = 0
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def start(self) -> None:
-        """Look every second from now on."""
+    def __enter__(self) -> Self:
         self._thread.start()
+        return self
 
-    def stop(self) -> None:
-        """Look no more."""
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._stop.set()
         self._thread.join()
 
