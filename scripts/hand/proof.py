@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from gateway.identity.signingrequest import credential_id
-from scripts.hand.errors import HandError, Refused, Unreachable
+from scripts.hand.errors import HandError, NotKnown, Refused, Unreachable
 from scripts.hand.folder import Folder, KeptAct
 from scripts.hand.gateways import Gateways, NoAnswer
 from scripts.hand.session import Reader
@@ -23,6 +23,7 @@ PAGES_MAX: Final = 100
 """Of the counted ballots: 20,000 units fit."""
 TRANSACTIONS: Final = 200
 TRANSACTION_PAGES_MAX: Final = 20
+NOT_SEEN: Final = "gateway/no-such-transaction"
 BALLOT_ACTS: Final = frozenset({"cast_ballot"})
 
 
@@ -58,7 +59,11 @@ class BallotProof:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """An act's place on the ledger; `validity` is Fabric's name of the peers' finding."""
+    """An act's place on the ledger.
+
+    `validity` is Fabric's name of what the peers found; empty where the gateway that was read from
+    has not seen the transaction yet.
+    """
 
     act: str
     nonce: str
@@ -80,7 +85,6 @@ async def prove(folder: Folder, reader: Reader, signed: KeptAct) -> Proof:
     if not known:
         raise _nobody_knows(witnesses)
     tx_id = known[0].tx_id
-    status = await reader.read(f"/transactions/{tx_id}")
     block = signed.block_number
     if block is None:
         with suppress(Refused):
@@ -91,7 +95,7 @@ async def prove(folder: Folder, reader: Reader, signed: KeptAct) -> Proof:
         sha256=signed.sha256,
         tx_id=tx_id,
         block_number=block,
-        validity=status["code"],
+        validity=await _validity(reader, tx_id),
         witnesses=witnesses,
         ballots=await _ballots(reader, signed),
     )
@@ -113,10 +117,14 @@ async def _witness(gateways: Gateways, address: str, place: str, signed: KeptAct
         return Witness(address=address, tx_id="", code="act/not-known-yet")
     if answer.status != HTTPStatus.OK:
         return Witness(address=address, tx_id="", code=answer.refusal().code)
-    said = answer.json()
-    if said.get("sha256") != signed.sha256:
+    try:
+        said = answer.json()
+        is_this, tx_id = said["sha256"] == signed.sha256, str(said["tx_id"])
+    except (NotKnown, KeyError, TypeError):
+        return Witness(address=address, tx_id="", code="http/no-gateway")
+    if not is_this:
         return Witness(address=address, tx_id="", code="act/other-act")
-    return Witness(address=address, tx_id=str(said["tx_id"]), code="accepted")
+    return Witness(address=address, tx_id=tx_id, code="accepted")
 
 
 def _nobody_knows(witnesses: tuple[Witness, ...]) -> HandError:
@@ -124,6 +132,15 @@ def _nobody_knows(witnesses: tuple[Witness, ...]) -> HandError:
     if not codes:
         return Unreachable("no gateway answers")
     return Refused(404, codes[0], "No gateway knows this act as accepted.")
+
+
+async def _validity(reader: Reader, tx_id: str) -> str:
+    try:
+        return str((await reader.read(f"/transactions/{tx_id}"))["code"])
+    except Refused as refused:
+        if refused.code != NOT_SEEN:
+            raise
+        return ""
 
 
 async def _block_of(reader: Reader, tx_id: str) -> int | None:

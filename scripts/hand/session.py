@@ -109,28 +109,31 @@ async def _at(
     kid = credential_id(kept.community, kept.secret)
     asked = {"community": kept.community, "credential_id": kid}
     challenge = _success(await _post(gateways, address, "/v1/login/challenges", asked)).json()
-    statement = {
-        "audience": address,
-        "community": kept.community,
-        "nonce": challenge["nonce"],
-        "bindings": msgspec.to_builtins(kept.bindings),
-    }
-    jws = compact_jws(folder.key, LOGIN_TYP, kid, statement)
-    given = {"statement": jws, "wanted": wanted}
-    answer = _success(await _post(gateways, address, "/v1/login", given))
-    said = answer.json()
     try:
-        return Session(
-            address=address,
-            community=said["community"],
-            credential_id=said["credential_id"],
-            holder_id=said["holder_id"],
-            role=said["role"],
-            until_at=said["until_at"],
-            headers=_headers(answer, said, wanted),
-        )
-    except (KeyError, TypeError, IndexError):
+        statement = {
+            "audience": address,
+            "community": kept.community,
+            "nonce": challenge["nonce"],
+            "bindings": msgspec.to_builtins(kept.bindings),
+        }
+        jws = compact_jws(folder.key, LOGIN_TYP, kid, statement)
+        given = {"statement": jws, "wanted": wanted}
+        return _session(_success(await _post(gateways, address, "/v1/login", given)), wanted)
+    except (KeyError, TypeError):
         raise NotKnown(f"{address} answers what no gateway would") from None
+
+
+def _session(answer: Answer, wanted: str) -> Session:
+    said = answer.json()
+    return Session(
+        address=answer.address,
+        community=said["community"],
+        credential_id=said["credential_id"],
+        holder_id=said["holder_id"],
+        role=said["role"],
+        until_at=said["until_at"],
+        headers=_headers(answer, said, wanted),
+    )
 
 
 def _headers(answer: Answer, said: dict[str, Any], wanted: str) -> dict[str, str]:

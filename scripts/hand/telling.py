@@ -11,10 +11,9 @@ def form_lines(forms: Forms) -> list[str]:
     """Every act: who may do it, and its fields; those that may be left out in brackets."""
     lines = []
     for name, form in sorted(forms.acts.items()):
-        required = set(form["fields"]["required"])
-        fields = [
-            field if field in required else f"[{field}]" for field in form["fields"]["properties"]
-        ]
+        required = form["fields"]["required"]
+        others = [field for field in form["fields"]["properties"] if field not in required]
+        fields = [*required, *(f"[{field}]" for field in others)]
         lines.append(f"{name} {' '.join(fields)}")
         lines.append(f"    {form['says']} For: {', '.join(form['roles'])}.")
     return lines
@@ -32,7 +31,7 @@ def proof_lines(proof: Proof) -> list[str]:
     block = "an older block" if proof.block_number is None else f"block {proof.block_number}"
     lines = [
         f"{proof.act}, act {proof.sha256}",
-        f"  transaction {proof.tx_id}, {block}, found {proof.validity} by the peers",
+        f"  transaction {proof.tx_id}, {block}, found {proof.validity or '-'} by the peers",
     ]
     for witness in proof.witnesses:
         says = f"accepted in {witness.tx_id}" if witness.tx_id else witness.code

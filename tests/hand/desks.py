@@ -87,6 +87,17 @@ class Desks:
         await person.certify(gateways, "fuzemen", who, self.guide)
         return person
 
+    async def open_motion_now(self) -> None:
+        """A motion that is open by this machine's clock, which the command signs by."""
+        times = {"notice_ms": 0, "candidate_notice_ms": 0, "window_min_ms": 0}
+        rule = without_reviews(times=times)
+        await self.town.done(Org.REGULATOR, "set_matter_rule", rule=rule)
+        await self.town.drafted()
+        opens_at = time.time_ns() // 1_000_000
+        self.town.ledger.now_ms = opens_at
+        closes_at = opens_at + self.town.ledger.period_ms
+        await self.town.published(opens_at=opens_at, closes_at=closes_at)
+
     async def engaged(self, role: Role) -> Applicant:
         """A clerk on the office's register, as they ask for their credential."""
         company_id = COMPANY if role is Role.COMPANY_CLERK else None
