@@ -58,9 +58,10 @@ class Parts:
 
 @dataclass
 class Forger:
-    """Private keys by certificate (PEM)."""
+    """Private keys by certificate (PEM), and whose they are (`bank/users/gateway`)."""
 
     keys: dict[bytes, ec.EllipticCurvePrivateKey] = field(default_factory=dict)
+    names: dict[bytes, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, home: Path) -> "Forger":
@@ -71,6 +72,9 @@ class Forger:
             key = load_pem_private_key(stored.read_bytes(), None)
             assert isinstance(key, ec.EllipticCurvePrivateKey)
             found.keys[certificate.read_bytes()] = key
+            found.names[certificate.read_bytes()] = str(
+                certificate.parents[2].relative_to(home / "orgs")
+            )
         return found
 
     def sign(self, pem: bytes, data: bytes) -> bytes:

@@ -66,7 +66,7 @@ class Changer:
             (number, index)
             for number, data in enumerate(archive.blocks)
             for index, envelope in enumerate(common_pb2.Block.FromString(data).data.data)
-            if _is_contract(envelope)
+            if is_contract(envelope)
         ]
         self.valid = [place for place in self.places if not self._mark(place)]
         self.closings = _closings(archive)
@@ -156,7 +156,7 @@ class Changer:
         return self._edited("changed amount", by, rng, lambda p, r: _add_one(p, r, FEN))
 
     def late_ballot(self, rng: random.Random, by: By) -> Change | None:
-        return self._edited("late ballot", by, rng, self._make_late)
+        return self._edited("late ballot", by, rng, self.make_late)
 
     def no_endorsement(self, rng: random.Random, by: By) -> Change | None:
         return self._edited("removed endorsement", by, rng, _drop_endorser)
@@ -193,8 +193,9 @@ class Changer:
         block = common_pb2.Block.FromString(self.archive.blocks[place[0]])
         return take_apart(block.data.data[place[1]])
 
-    def _make_late(self, parts: Parts, _rng: random.Random) -> bool:
+    def make_late(self, parts: Parts, rng: random.Random | None) -> bool:
         """The whole transaction was made after the window, and says so everywhere."""
+        del rng
         motions = _motions_cast_for(parts)
         ends = [self.closings[motion] for motion in motions if motion in self.closings]
         if not ends:
@@ -255,7 +256,8 @@ def changes(
     return found
 
 
-def _is_contract(envelope: bytes) -> bool:
+def is_contract(envelope: bytes) -> bool:
+    """Whether a transaction calls the contract and writes."""
     payload = common_pb2.Payload.FromString(common_pb2.Envelope.FromString(envelope).payload)
     header = common_pb2.ChannelHeader.FromString(payload.header.channel_header)
     if header.type != common_pb2.ENDORSER_TRANSACTION:
