@@ -18,11 +18,9 @@ _PYTHON_ANCHORS: Final = re.compile(r"\\A|\\Z")
 def openapi(routes: Sequence[Route]) -> dict[str, Any]:
     """The whole document; pages are left out."""
     listed = [route for route in routes if not route.is_page]
-    types = [kind for route in listed for kind in (route.body, route.answer) if kind is not None]
-    schemas, components = msgspec.json.schema_components(
-        [*types, ProblemDocument, Pending], ref_template=_REFERENCE
-    )
-    of_type = dict(zip(map(repr, [*types, ProblemDocument, Pending]), schemas, strict=True))
+    types = [kind for route in listed for kind in _types(route)] + [ProblemDocument, Pending]
+    schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+    of_type = dict(zip(map(repr, types), schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for route in listed:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, of_type)
@@ -47,12 +45,19 @@ def openapi(routes: Sequence[Route]) -> dict[str, Any]:
     return found
 
 
+def _types(route: Route) -> list[Any]:
+    """Everything that the description of a route refers to."""
+    bodies = [kind for kind in (route.body, route.answer) if kind is not None]
+    path = [route.path_kind(name) for name in route.path_names]
+    return [*bodies, *path, *(parameter.kind for parameter in route.parameters)]
+
+
 def _operation(route: Route, schema_of: Mapping[str, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.says,
         "tags": [route.tag],
-        "parameters": _path_parameters(route) + _query_parameters(route),
+        "parameters": _path_parameters(route, schema_of) + _query_parameters(route, schema_of),
         "responses": _responses(route, schema_of),
     }
     if Who.ANYONE not in MATRIX[route.name]:
@@ -64,26 +69,26 @@ def _operation(route: Route, schema_of: Mapping[str, Any]) -> dict[str, Any]:
     return operation
 
 
-def _path_parameters(route: Route) -> list[dict[str, Any]]:
+def _path_parameters(route: Route, schema_of: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
             "in": "path",
             "required": True,
-            "schema": msgspec.json.schema(route.path_kind(name)),
+            "schema": schema_of[repr(route.path_kind(name))],
         }
         for name in route.path_names
     ]
 
 
-def _query_parameters(route: Route) -> list[dict[str, Any]]:
+def _query_parameters(route: Route, schema_of: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "name": parameter.name,
             "in": "query",
             "required": parameter.required,
             "description": parameter.says,
-            "schema": msgspec.json.schema(parameter.kind),
+            "schema": schema_of[repr(parameter.kind)],
         }
         for parameter in route.parameters
     ]
