@@ -21,7 +21,7 @@ from aiohttp import web
 from chaincode.errors import NotFound, Refusal
 from gateway.appkeys import CLOCK_MS, LEDGER, METRICS, SETTINGS
 from gateway.database import DatabaseUnavailable
-from gateway.due import SOURCES, Source, Step
+from gateway.due import SOURCES, Source, Step, due_freezes
 from gateway.errors import LedgerError
 from gateway.ledger import Ledger
 from gateway.metrics import Metrics
@@ -70,13 +70,14 @@ class Clock:
         now_ms: Callable[[], int],
         *,
         read_model: ReadModel | None = None,
-        sources: Sequence[Source] = SOURCES,
     ) -> None:
         self._ledger = ledger
         self._metrics = metrics
         self._now_ms = now_ms
         self._read_model = read_model
-        self._sources = sources
+        self._sources: Sequence[Source] = SOURCES
+        if read_model is not None:
+            self._sources = (*SOURCES, due_freezes(read_model))
         self._quiet: dict[str, _Quiet] = {}
         self._resting: dict[tuple[str, Step], tuple[float, float]] = {}
         """Until when (loop time) a refused step rests, and for how long the next time."""
@@ -116,7 +117,7 @@ class Clock:
                 due = await source(self._ledger, community, now_ms)
             except NotFound:  # a module the community does not use
                 continue
-            except (Refusal, LedgerError) as error:
+            except (Refusal, LedgerError, DatabaseUnavailable) as error:
                 _log.warning("cannot ask what is due: %s", type(error).__name__)
                 quiet_until = None
                 continue

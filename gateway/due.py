@@ -10,11 +10,13 @@ from typing import Any, Final
 import msgspec
 
 from chaincode.model.budget import Budget
+from chaincode.model.freeze import Freeze, Freezer, FreezeRequest
 from chaincode.model.fund import Fund
 from chaincode.model.motion import Motion, Phase
 from chaincode.model.payment import Payment, PaymentPhase
 from chaincode.model.publication import DueReport
 from gateway.ledger import Ledger, ask
+from gateway.projection.readmodel import ReadModel
 
 PAGE_LENGTH: Final = 100
 PAGES_MAX: Final = 100
@@ -175,3 +177,68 @@ async def due_reports(ledger: Ledger, community: str, _now_ms: int) -> Due:
 
 
 SOURCES: Final[tuple[Source, ...]] = (due_motions, due_money, due_reports)
+
+
+class _FreezeView(msgspec.Struct, frozen=True):
+    freeze: Freeze
+    is_in_force: bool
+
+
+class _FreezeList(msgspec.Struct, frozen=True):
+    freezes: tuple[_FreezeView, ...]
+
+
+class _CallView(msgspec.Struct, frozen=True):
+    """What the clock needs of the query `freeze_request`."""
+
+    is_supported: bool
+
+
+def due_freezes(read_model: ReadModel) -> Source:
+    """What owners called for and enough of them support is frozen, and thawed when they no longer
+    are enough. Which calls there are is read from the read model, the rest asked of the ledger.
+
+    A source raises DatabaseUnavailable as well.
+    """
+
+    async def due(ledger: Ledger, community: str, now_ms: int) -> Due:
+        found = await ask(ledger, community, "freezes", _FreezeList)
+        known = {view.freeze.freeze_id for view in found.freezes}
+        calls = await _open_calls(read_model, community, now_ms)
+        steps = [
+            Step("set_owners_freeze", (("freeze_id", freeze_id),))
+            for freeze_id in calls
+            if freeze_id not in known and await _is_supported(ledger, community, freeze_id)
+        ]
+        steps += [
+            Step("lift_owners_freeze", (("freeze_id", view.freeze.freeze_id),))
+            for view in found.freezes
+            if view.is_in_force
+            and view.freeze.by is Freezer.OWNERS
+            and not await _is_supported(ledger, community, view.freeze.freeze_id)
+        ]
+        return Due(steps)
+
+    return due
+
+
+async def _open_calls(read_model: ReadModel, community: str, now_ms: int) -> list[str]:
+    """The calls to freeze whose time is not over."""
+    calls: list[str] = []
+    after = ""
+    for _ in range(PAGES_MAX):
+        page = await read_model.records(community, "freeze-request", after=after)
+        for row in page.records:
+            call = msgspec.convert(row.value, type=FreezeRequest)
+            if now_ms < call.order.until_at:
+                calls.append(call.freeze_id)
+        if page.next_after is None:
+            break
+        after = page.next_after
+    return calls
+
+
+async def _is_supported(ledger: Ledger, community: str, freeze_id: str) -> bool:
+    return (
+        await ask(ledger, community, "freeze_request", _CallView, freeze_id=freeze_id)
+    ).is_supported

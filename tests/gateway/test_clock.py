@@ -13,6 +13,7 @@ from gateway.clock import QUIET_MS_MAX, Clock
 from gateway.database import DatabaseUnavailable
 from gateway.errors import Busy, LedgerError, NotApplied
 from gateway.metrics import Metrics
+from gateway.projection.answers import AsOf, Records
 from gateway.projection.readmodel import ReadModel
 from tests.support.community import UNITS, Commons, without_reviews
 from tests.support.contract_ledger import ContractLedger
@@ -35,7 +36,7 @@ def clock(ledger: ContractLedger) -> Clock:
 
 def stated(ledger: ContractLedger) -> list[str]:
     """The transactions that were tried."""
-    asked = {"motions", "funds", "payments", "fund_budgets", "due_reports"}
+    asked = {"motions", "funds", "payments", "fund_budgets", "due_reports", "freezes"}
     return [function for function, _ in ledger.calls if function not in asked]
 
 
@@ -178,6 +179,12 @@ class Model(ReadModel):
         if self.is_away:
             raise DatabaseUnavailable("away")
         return self.blocks
+
+    async def records(self, community: str, kind: str, **_: Any) -> Records:
+        if self.is_away:
+            raise DatabaseUnavailable("away")
+        as_of = AsOf(channel=community, block=0, block_at=0, age_ms=0)
+        return Records(as_of=as_of, records=[], next_after=None)
 
 
 def asked(ledger: ContractLedger) -> int:
