@@ -137,8 +137,9 @@ async def name_representative(
     """A co-owner names who votes for the unit (指导规则 Art. 25); agreed once all name the same.
 
     Refused if the person is not an owner of such a unit (403 ``caller/not-owner``), it has a
-    single owner (422 ``unit/not-co-owned``), or the one named is none of its owners (422
-    ``unit/representative-not-owner``).
+    single owner (422 ``unit/not-co-owned``), the one named is none of its owners (422
+    ``unit/representative-not-owner``), or the person's last word is less than an hour old (409
+    ``unit/named-lately``).
     """
     unit = rule.name_representative(
         await world.find(keys.unit(world.community, body.unit_id), Unit),

@@ -103,11 +103,12 @@ class UnitRow(Record, kw_only=True, omit_defaults=True):
 
 
 class Naming(Record):
-    """One co-owner's signed word on who votes for the unit."""
+    """One co-owner's newest signed word on who votes for the unit; None withdraws consent."""
 
     owner_id: Id
-    representative: Id
+    representative: Id | None
     act_sha256: Sha256
+    at: TimeMs
 
 
 class Unit(UnitRow, kw_only=True, omit_defaults=True):

@@ -31,6 +31,8 @@ from chaincode.model.roll import (
 
 ROWS_TOLD_CHARS_MAX = 800
 """A refusal travels in an HTTP/2 header, which clients limit to 8 KiB for all peers' words."""
+NAMING_PAUSE_MS = 60 * 60 * 1000
+"""Between two words of one co-owner on who votes for a unit."""
 
 # --- Guards ---
 
@@ -180,7 +182,9 @@ def name_representative(
     """One co-owner's word on who votes for the unit.
 
     When all present co-owners name the same one of them, that one is the representative. Until
-    then an earlier representative stays; naming nobody withdraws consent at once.
+    then an earlier representative stays; naming nobody withdraws consent at once. One person's
+    words are an hour apart: each changes the unit, and nobody shall hinder a notice, which reads
+    all units, by changing one without end.
     """
     if unit is None or not is_owner(unit, owner_id):
         raise NotAllowed("caller/not-owner")
@@ -188,10 +192,15 @@ def name_representative(
         raise RuleForbids("unit/not-co-owned")
     if representative is not None and not is_owner(unit, representative):
         raise RuleForbids("unit/representative-not-owner")
+    earlier = [naming for naming in unit.namings if naming.owner_id == owner_id]
+    if earlier and now_ms < earlier[0].at + NAMING_PAUSE_MS:
+        raise Conflict("unit/named-lately", again_at=earlier[0].at + NAMING_PAUSE_MS)
     namings = [naming for naming in unit.namings if naming.owner_id != owner_id]
-    if representative is not None:
-        naming = Naming(owner_id=owner_id, representative=representative, act_sha256=act_sha256)
-        namings.append(naming)
+    namings.append(
+        Naming(
+            owner_id=owner_id, representative=representative, act_sha256=act_sha256, at=now_ms
+        )
+    )
     return changed(
         unit,
         version=unit.version + 1,

@@ -84,8 +84,12 @@ async def test_an_accepted_act_is_looked_up(town: Town) -> None:
 
 async def test_a_later_act_sees_an_earlier_one(town: Town) -> None:
     acts = naming(town), naming(town, "ben"), naming(town, "ann", representative=None)
-    assert await town.answers(*acts) == [(200, "accepted")] * 3
-    assert "representative" not in await town.ask("unit", unit_id="1-1-101")
+    assert await town.answers(*acts) == [
+        (200, "accepted"),
+        (200, "accepted"),
+        (409, "unit/named-lately"),
+    ]
+    assert (await town.ask("unit", unit_id="1-1-101"))["representative"] == "ann"
 
 
 async def test_a_wholly_refused_batch_answers_each_and_writes_nothing(town: Town) -> None:

@@ -105,6 +105,7 @@ async def test_any_organisation_carries_an_act(town: Town) -> None:
     for number, org in enumerate(Org):
         act = naming(town, nonce=f"{number:032x}")
         assert (await town.carry(act, org=org)).status == 200
+        town.ledger.now_ms += NAMING_PAUSE_MS
 
 
 async def test_an_unknown_organisation_carries_nothing(town: Town) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from chaincode.model.base import Org
+from chaincode.rules.roll import NAMING_PAUSE_MS
 from tests.support.determinism import assert_deterministic
 from tests.support.faults import (
     Fault,
@@ -274,8 +275,23 @@ async def test_all_co_owners_must_name_the_same(people: Town) -> None:
         ("ann", "ben"),
     ]:
         assert await name(people, holder, named) == "accepted"
+        people.ledger.now_ms += NAMING_PAUSE_MS
         seen.append(await representative(people))
     assert seen == [None, None, "ann", "ann", "ben", None, "ben"]
+
+
+async def test_a_persons_words_are_an_hour_apart(people: Town) -> None:
+    assert await name(people, "ann", None) == "accepted"
+    again_at = people.ledger.now_ms + NAMING_PAUSE_MS
+    people.ledger.now_ms = again_at - 1
+    fields = {"unit_id": "1-1-101", "representative": "ann"}
+    outcome = await people.carry(people.act(people.people["ann"], "name_representative", **fields))
+    assert refusal(outcome) == (409, "unit/named-lately")
+    assert f'"again_at": {again_at}' in outcome.message
+    assert await name(people, "ben", "ann") == "accepted"
+    people.ledger.now_ms = again_at
+    assert await name(people, "ann", "ann") == "accepted"
+    assert await representative(people) == "ann"
 
 
 async def test_a_transfer_voids_what_was_named(people: Town) -> None:
