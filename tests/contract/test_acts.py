@@ -4,6 +4,7 @@ import pytest
 
 from chaincode.model.act import ACT_AGE_MS_MAX, ACT_AHEAD_MS_MAX, ACT_BYTES_MAX
 from chaincode.model.base import Org, Role
+from chaincode.rules.roll import NAMING_PAUSE_MS
 from tests.support.act_attacks import (
     ATTACKS,
     HEADER,
