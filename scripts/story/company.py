@@ -3,7 +3,6 @@
 from typing import Any, Final
 
 from chaincode.model.base import Org
-from scripts.hand.errors import Refused
 from scripts.story import bank, committee, gate
 from scripts.story.bankfiles import FUNDS, MAINTENANCE
 from scripts.story.clock import now_ms
@@ -105,16 +104,12 @@ async def _hand_over(world: World) -> None:
 
 
 async def _old_clerk_refused(world: World) -> None:
-    try:
-        await world.act(
-            clerk_of(world, COMPANY_CLERK),
-            Org.PROPERTY,
-            "withdraw_payment",
-            payment_id=next(iter(PAYMENTS)),
-        )
-    except Refused as refused:
-        if refused.code != "caller/other-company":
-            raise
-        world.figures["old_company_refused"] = refused.code
-        return
-    raise StoryStuck("the dismissed company's clerk was let in")
+    refused = await world.refusal(
+        clerk_of(world, COMPANY_CLERK),
+        Org.PROPERTY,
+        "withdraw_payment",
+        payment_id=next(iter(PAYMENTS)),
+    )
+    if refused is None or refused.code != "caller/other-company":
+        raise StoryStuck(f"the dismissed company's clerk was not refused as such: {refused}")
+    world.figures["old_company_refused"] = refused.code

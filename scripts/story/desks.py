@@ -21,6 +21,8 @@ ROUTES: Final[Mapping[str, Route]] = by_name([route for part in PARTS for route 
 TRIES_MAX: Final = 10
 PAUSE_S: Final = 1.0
 BLOCK_LAG_S: Final = 5.0
+LAGGING: Final = frozenset({403, 404, 409, 422})
+"""Statuses of the contract that depend on what is on the ledger."""
 BLOCK_LAG_PAUSE_S: Final = 0.1
 T = TypeVar("T")
 
@@ -85,14 +87,17 @@ class Desk:
 
 
 async def patiently(call: Callable[[], Awaitable[T]]) -> T:
-    """A call about something that another organisation has just written: one's own peer may hear
-    of the block a moment later, so "there is no such thing" is asked again for a while."""
+    """A call that builds on what was written a moment ago.
+
+    Peers that endorse may hear of a block a little later than the one that answered, and then
+    refuse what is right; a refusal leaves no trace, so it is asked again for a while.
+    """
     deadline_s = time.monotonic() + BLOCK_LAG_S
     while True:
         try:
             return await call()
         except Refused as refused:
-            if refused.status != HTTPStatus.NOT_FOUND or time.monotonic() > deadline_s:
+            if refused.status not in LAGGING or time.monotonic() > deadline_s:
                 raise
         await asyncio.sleep(BLOCK_LAG_PAUSE_S)
 

@@ -4,7 +4,6 @@ import hashlib
 from typing import Any, Final
 
 from chaincode.model.base import Org
-from scripts.hand.errors import Refused
 from scripts.story import committee
 from scripts.story.ballots import MIXED, Poll, Way, mostly_for
 from scripts.story.bankfiles import MAINTENANCE, PAYEE_CLASS
@@ -72,8 +71,7 @@ async def vote(world: World) -> None:
     await poll.cast(await committee.desk(world))
     world.teller.say(_ways(poll))
     await poll.counted_by_hand(regulator_desk(world))
-    certificate = await brought_about(world, MOTION)
-    await _print(world, certificate)
+    await brought_about(world, MOTION)
 
 
 async def is_voted(world: World) -> bool:
@@ -91,7 +89,7 @@ async def tell(world: World) -> None:
     options = {one["option"]: one["cast"] for one in result["tally"]["options"]}
     world.figures |= {
         "outcome": certificate["decision"]["outcome"],
-        "budget_fen": budget["budget"]["use"]["amount_fen"],
+        "budget_fen": budget["budget"]["amount_fen"],
         "tally": {
             "options": options,
             **{
@@ -107,6 +105,7 @@ async def tell(world: World) -> None:
         f" {options['against']['area_dm2'] / 100:,.2f} m2."
     )
     world.teller.say(f"The budget: {yuan(world.figures['budget_fen'])}.")
+    await _print(world)
 
 
 def _question(title: str = "Repair of the gate for CNY 8,500.00") -> Question:
@@ -143,18 +142,16 @@ async def _upload(world: World) -> None:
 async def _forbidden(world: World) -> None:
     """A text with a listed word gets nowhere, however it is spelled."""
     wide = "".join(chr(ord(letter) + 0xFEE0) for letter in WORDS[0].upper())
-    try:
-        await world.act(
-            clerk_of(world, COMPANY_CLERK),
-            Org.PROPERTY,
-            "draft_motion",
-            **{**_draft(_question(f"A {wide} behind the gate")), "motion_id": "gate-casino"},
-        )
-    except Refused as refused:
-        world.figures["forbidden_word"] = refused.code
-        world.teller.say(f"A draft with a listed word was refused: {refused.code}.")
-        return
-    raise StoryStuck("a draft with a listed word was taken")
+    refused = await world.refusal(
+        clerk_of(world, COMPANY_CLERK),
+        Org.PROPERTY,
+        "draft_motion",
+        **{**_draft(_question(f"A {wide} behind the gate")), "motion_id": "gate-casino"},
+    )
+    if refused is None or refused.code != "motion/forbidden-word":
+        raise StoryStuck(f"a draft with a listed word was not refused as such: {refused}")
+    world.figures["forbidden_word"] = refused.code
+    world.teller.say(f"A draft with a listed word was refused: {refused.code}.")
 
 
 async def _serve(world: World) -> None:
@@ -190,13 +187,9 @@ def _ways(poll: Poll) -> str:
     )
 
 
-async def _print(world: World, certificate: Any) -> None:
-    """The certificate as PDF, from two gateways: the same bytes."""
-    digests = set()
-    for org in (Org.REGULATOR, Org.PROPERTY):
-        data = await world.operator(org).download("certificate_pdf", motion_id=MOTION)
-        digests.add(hashlib.sha256(data).hexdigest())
-        (world.places.kept / "certificate.pdf").write_bytes(data)
-    world.figures["certificates_differ"] = len(digests) - 1
-    world.figures["certificate_sha256"] = digests.pop()
-    world.teller.say(f"The certificate is published, SHA-256 {world.figures['certificate_sha256']}")
+async def _print(world: World) -> None:
+    """The certificate as PDF, for everybody: no credential is asked for."""
+    data = await world.operator(Org.REGULATOR).download("certificate_pdf", motion_id=MOTION)
+    (world.places.kept / "certificate.pdf").write_bytes(data)
+    world.figures["certificate_sha256"] = hashlib.sha256(data).hexdigest()
+    world.teller.say(f"The certificate is published: {world.figures['certificate_sha256']}")

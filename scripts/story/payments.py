@@ -4,7 +4,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from chaincode.model.base import Org
-from scripts.hand.errors import Refused
+from scripts.hand.person import Person
 from scripts.story import bank, committee
 from scripts.story.bankfiles import MAINTENANCE, PAYEE_ID
 from scripts.story.clock import wait_for
@@ -12,7 +12,7 @@ from scripts.story.foundation import evidence
 from scripts.story.funds import yuan
 from scripts.story.gate import BUDGET_FEN, MOTION
 from scripts.story.motions import StoryStuck
-from scripts.story.staff import COMPANY_CLERK, clerk_of
+from scripts.story.staff import COMPANY_CLERK, NEW_COMPANY_CLERK, OLD_COMPANY, certify, clerk_of
 from scripts.story.world import World
 
 PAYMENTS: Final = {"gate-first-half": 500_000, "gate-second-half": 350_000}
@@ -27,7 +27,8 @@ async def pay(world: World) -> None:
     """Asked for by the company, approved by four of seven, held, ordered, settled, reconciled."""
     for payment_id, amount_fen in PAYMENTS.items():
         if await _view(world, payment_id) is None:
-            await _request(world, payment_id, amount_fen)
+            asked = _content(payment_id, amount_fen)
+            await world.act(await _clerk(world), Org.PROPERTY, "request_payment", payment=asked)
         await _approve(world, payment_id)
         await _settled(world, payment_id)
         world.teller.say(f"{yuan(amount_fen)} paid: approved by four, held, ordered, settled.")
@@ -45,15 +46,18 @@ async def are_paid(world: World) -> bool:
 
 async def ask_for_more(world: World) -> None:
     """One fen above the budget is refused, and the answer says by how much."""
-    try:
-        await _request(world, ONE_MORE, 1)
-    except Refused as refused:
-        if refused.code != "budget/exceeded":
-            raise
-        world.figures["refused_gap_fen"] = refused.details["gap_fen"]
-        world.teller.say(f"One fen more was refused: {refused.code}, {refused.details}.")
-        return
-    raise StoryStuck("a payment above the budget was taken")
+    refused = await world.refusal(
+        await _clerk(world), Org.PROPERTY, "request_payment", payment=_content(ONE_MORE, 1)
+    )
+    if refused is None or refused.code != "budget/exceeded":
+        raise StoryStuck(f"a payment above the budget was not refused as such: {refused}")
+    world.figures["refused_gap_fen"] = refused.details["gap_fen"]
+    world.teller.say(f"Refused: {refused.code}, by {refused.details['gap_fen']} fen.")
+
+
+async def is_refused(world: World) -> bool:
+    """Whether this was asked before: a refusal leaves no trace on the ledger."""
+    return "refused_gap_fen" in world.figures
 
 
 async def never(_world: World) -> bool:
@@ -75,8 +79,8 @@ async def _view(world: World, payment_id: str) -> Any:
     return await world.ask("payment", {"payment_id": payment_id})
 
 
-async def _request(world: World, payment_id: str, amount_fen: int) -> None:
-    content = {
+def _content(payment_id: str, amount_fen: int) -> dict[str, Any]:
+    return {
         "payment_id": payment_id,
         "fund_id": MAINTENANCE.fund_id,
         "budget_id": MOTION,
@@ -86,8 +90,13 @@ async def _request(world: World, payment_id: str, amount_fen: int) -> None:
         "invoice_sha256": sha256(f"invoice {payment_id}".encode()).hexdigest(),
         "contract_sha256": evidence("contract with the gate works"),
     }
-    clerk = clerk_of(world, COMPANY_CLERK)
-    await world.act(clerk, Org.PROPERTY, "request_payment", payment=content)
+
+
+async def _clerk(world: World) -> Person:
+    """The clerk of the company in office."""
+    if (await world.ask("company", {}))["company_id"] == OLD_COMPANY:
+        return clerk_of(world, COMPANY_CLERK)
+    return await certify(world, NEW_COMPANY_CLERK)
 
 
 async def _approve(world: World, payment_id: str) -> None:

@@ -12,7 +12,7 @@ import psutil
 from rich.console import Console
 from rich.progress import Progress
 
-SAMPLE_S: Final = 1.0
+SAMPLE_S: Final = 2.0
 BYTES_PER_MB: Final = 1_000_000
 
 
@@ -53,9 +53,9 @@ class Teller:
 
 
 class MemoryWatch:
-    """Resident memory of the demo's processes and their children, all together (psutil's rss).
+    """Resident memory of the demo's processes and their children, all together.
 
-    Pages that processes share are counted for each of them, so the figure is never too small.
+    A page that several of them share, such as a library's code, is counted once.
     """
 
     def __init__(self, pids: Callable[[], list[int]]) -> None:
@@ -103,7 +103,7 @@ class MemoryWatch:
         pids: set[int] = set()
         for pid in self._pids():
             pids |= _with_children(pid)
-        found = sum(_rss(pid) for pid in pids)
+        found = sum(_resident(pid) for pid in pids)
         with self._lock:
             self._step_bytes = max(self._step_bytes, found)
             self.most_bytes = max(self.most_bytes, found)
@@ -115,7 +115,10 @@ def _with_children(pid: int) -> set[int]:
     return set()
 
 
-def _rss(pid: int) -> int:
+def _resident(pid: int) -> int:
+    """A process's part of the memory (Linux: PSS); elsewhere all that it maps (RSS)."""
     with suppress(psutil.Error):
-        return int(psutil.Process(pid).memory_info().rss)
+        process = psutil.Process(pid)
+        found = process.memory_full_info()
+        return int(getattr(found, "pss", found.rss))
     return 0

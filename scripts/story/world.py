@@ -10,6 +10,7 @@ from chaincode.model.base import Org
 from network.home import Network
 from scripts.clients import Ask, asking
 from scripts.hand.acting import Accepted
+from scripts.hand.errors import Refused
 from scripts.hand.folder import KEY
 from scripts.hand.forms import Forms
 from scripts.hand.gateways import Gateways
@@ -100,11 +101,22 @@ class World:
 
     async def act(self, person: Person, org: Org, act: str, **fields: Any) -> Accepted:
         """Sign and send an act, first through this organisation's gateway."""
+        return await patiently(lambda: self._act(person, org, act, fields))
+
+    async def refusal(self, person: Person, org: Org, act: str, **fields: Any) -> Refused | None:
+        """How an act is refused; None if it is accepted."""
+        try:
+            await self._act(person, org, act, fields)
+        except Refused as refused:
+            return refused
+        return None
+
+    async def _act(self, person: Person, org: Org, act: str, fields: Mapping[str, Any]) -> Accepted:
         gateways = self.gateways[org]
         if self._forms is None:
             self._forms = await person.forms(gateways)
         person.use_forms(self._forms)
-        return await patiently(lambda: person.send(gateways, act, fields))
+        return await person.send(gateways, act, fields)
 
     def operator(self, org: Org) -> Desk:
         """An organisation's desk in the hands of who runs its machines."""
