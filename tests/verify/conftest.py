@@ -14,10 +14,10 @@ from tests.scenarios.funds import FUNDS
 from tests.scenarios.motions import MOTIONS
 from tests.scenarios.people import PEOPLE
 from tests.scenarios.races import late_ballots
+from tests.scenarios.steps import scenario
 from tests.support.gateways import calling
 from tests.support.network import FOUR_ORGS, RunningNetwork, document, running_network
-from tests.support.real_ledger import real_ledger
-from tests.support.real_town import RealTown, play_together
+from tests.support.real_town import play_together
 from tests.verify.forger import Forger
 from tests.verify.paid import gate_paid
 from tests.verify.substituted import one_substitution
@@ -25,6 +25,8 @@ from tests.verify.substituted import one_substitution
 CHAINCODE = ("python", "-m", "chaincode")
 STRICT = {"require": ["bank", "committee", "property"]}
 TOWN, STAND_IN = "town", "stand-in"
+MADE_S_MAX = 900
+"""The first test of the package also waits for every scenario, on a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
 
 
 async def _play(network: RunningNetwork) -> bytes:
-    await play_together(network, (*PEOPLE, *MOTIONS, *FUNDS), TOWN)
-    async with real_ledger(network, TOWN) as ledger:
-        await late_ballots(RealTown(ledger=ledger, community="late"))
-    async with real_ledger(network, TOWN) as ledger:
-        await gate_paid(RealTown(ledger=ledger, community="gate-paid"))
+    own = (scenario(late_ballots, "close_motion"), scenario(gate_paid, "record_statement"))
+    await play_together(network, (*PEOPLE, *MOTIONS, *FUNDS, *own), TOWN)
     await one_substitution(network, STAND_IN)
     async with calling(network, "bank", channel=TOWN) as bank:
         asked = json.dumps({"community": "decision", "motion_id": "gate"})

@@ -21,7 +21,7 @@ async def one_substitution(network: RunningNetwork, channel: str) -> None:
         opened = json.dumps({"community": channel, "modules": ["voting"]})
         await retry_conflicts(lambda: regulator.contract.submit("open_community", opened))
         await network.stop(SILENT)
-        point = Person("p1").public_key
+        point = Person("p1", "cred-p1").public_key
         named = {"provider_id": "p1", "public_key": point, "evidence_sha256": "0" * 64}
         request = json.dumps({"community": channel, **named})
         async with asyncio.timeout(NOTICED_S_MAX):

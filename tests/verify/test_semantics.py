@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from fabric_protos.msp import identities_pb2
 
-from tests.verify.conftest import Made
+from tests.verify.conftest import MADE_S_MAX, Made
 from tests.verify.forger import Forger, Parts, blocks_of, take_apart
 from tests.verify.mutations import Changer, is_contract
 from tests.verify.verifier import Archive, verifier
 
-pytestmark = pytest.mark.fabric
+pytestmark = [pytest.mark.fabric, pytest.mark.timeout(MADE_S_MAX)]
 
 CLERK = "property/users/gateway"
 
