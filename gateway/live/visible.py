@@ -11,16 +11,17 @@ FOR_MEMBERS: Final = frozenset(
         "BulletinPublished", "BulletinWithdrawn", "CommitteeDecisionCarried",
         "CommitteeDecisionOpened", "CommitteeSeated", "CommunityOpened", "CompanySeated",
         "DisclosurePublished", "DisputeOpened", "DisputeWithdrawn", "EffectApplied",
-        "EmergencyTermsSet", "FreezeLifted", "FreezeTermsSet", "FundOpened", "HandoverSigned",
-        "LimitDelegated", "LineCorrected", "LineExplained", "MoneyFrozen", "MotionClosed",
-        "MotionDrafted", "MotionExtended", "MotionPublished", "MotionReviewed", "MotionVoided",
-        "OfficeHandedOver", "PaymentMoved", "RateAdopted", "RefillNeeded", "ReportPublished",
+        "EmergencyTermsSet", "EvidenceAdded", "FreezeLifted", "FreezeTermsSet", "FundOpened",
+        "HandoverSigned", "LimitDelegated", "LineCorrected", "LineExplained", "MoneyFrozen",
+        "MotionClosed", "MotionDrafted", "MotionExtended", "MotionPublished", "MotionReviewed",
+        "MotionVoided", "OfficeHandedOver", "PaymentMoved", "ProviderConfirmed", "ProviderEnded",
+        "ProviderRegistered", "RateAdopted", "RefillNeeded", "ReportPublished",
         "ResolutionRecorded", "ResultFinal", "ResultPreliminary", "RollPinned", "RuleAdopted",
-        "StatementRecorded",
+        "SeatEnded", "StatementRecorded",
     }
 )  # fmt: skip
-"""Facts about the community and its money. Every other event may tell who took part or who owns
-what, so only owners and the offices see it."""
+"""Facts about the community, its offices and its money. Every other event, one of a later contract
+too, may tell who took part or who owns what, so only owners and the offices see it."""
 
 
 def may_see(reader: Reader, event_name: str) -> bool:
