@@ -8,16 +8,22 @@ when it has not been written anew. The prose above the first marker is by hand.
 import ast
 import importlib
 import inspect
+import json
 import pkgutil
 import re
 import sys
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 
-from chaincode import contract, keys, model
+import msgspec
+
+from chaincode import codec, contract, keys, model
 from chaincode.access import ACCESS, MSP_OF, Access, Kind
+from chaincode.acts import ActBody
+from chaincode.contract.handlers import Request
 from chaincode.contract.registry import HANDLERS
 from chaincode.errors import REFUSALS, BadInput
 from chaincode.model.base import Record
@@ -28,7 +34,6 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "chaincode" / "README.md"
 START, END = "<!-- generated: start -->", "<!-- generated: end -->"
 CODE = re.compile(r"[a-z]+(-[a-z]+)*/[a-z]+(-[a-z]+)*$")
-NOT_THEIR_OWN = {"act", "channel", "community", "nonce", "at"}
 
 
 def main() -> int:
@@ -45,7 +50,7 @@ def rewrite(page: str) -> str:
     """The page with its generated half made anew."""
     head, _, rest = page.partition(START)
     _, _, tail = rest.partition(END)
-    parts = [_permissions(), _calls(), _records(), _keys(), _events(), _refusals()]
+    parts = [_permissions(), _calls(), _records(), _words(), _keys(), _events(), _refusals()]
     return head + START + "\n\n" + "\n\n".join(parts) + "\n\n" + END + tail
 
 
@@ -70,20 +75,75 @@ def _calls() -> str:
 
 def _call(row: Access) -> str:
     handler = HANDLERS[row.name]
-    fields = [name for name in handler.request.__struct_fields__ if name not in NOT_THEIR_OWN]
-    hints = typing.get_type_hints(handler.request)
-    takes = ", ".join(f"`{name}`: {_type(hints[name])}" for name in fields) or "nothing more"
+    head = ActBody if issubclass(handler.request, ActBody) else Request
+    own = [field for field in _fields(handler.request) if field.name not in head.__struct_fields__]
+    takes = ", ".join(map(_field, own)) or "nothing more"
     return f"### `{row.name}` ({row.kind})\n\n{_doc(handler.run)}\n\nTakes {takes}."
 
 
 def _records() -> str:
-    found = sorted(_record_types(model), key=lambda kind: (kind.__module__, kind.__name__))
+    found = {*_record_types(model), *_parts_of_requests()}
     parts = []
-    for kind in found:
-        hints = typing.get_type_hints(kind)
-        fields = "\n".join(f"- `{name}`: {_type(hints[name])}" for name in kind.__struct_fields__)
-        parts.append(f"### `{kind.__name__}`\n\n{_doc(kind)}\n\n{fields}")
+    for kind in sorted(found, key=lambda kind: (kind.__module__, kind.__name__)):
+        lines = [f"- {_field(field)}" for field in _fields(kind)]
+        if kind.__struct_config__.tag is not None:
+            lines.insert(0, f"- `kind`: always `{kind.__struct_config__.tag}`")
+        if kind.__struct_config__.omit_defaults:
+            lines.append("\nLeaves out fields at their default.")
+        parts.append(f"### `{kind.__name__}`\n\n{_doc(kind)}\n\n" + "\n".join(lines))
     return "## Records\n\n" + "\n\n".join(parts)
+
+
+def _fields(kind: type[Record]) -> Sequence[msgspec.inspect.Field]:
+    described = msgspec.inspect.type_info(kind)
+    assert isinstance(described, msgspec.inspect.StructType), kind
+    hints = typing.get_type_hints(kind)
+    return [msgspec.structs.replace(one, type=hints[one.name]) for one in described.fields]
+
+
+def _field(field: msgspec.inspect.Field) -> str:
+    """A field with its type, and its default if it may be left out of a request."""
+    told = f"`{field.name}`: {_type(field.type)}"
+    if field.required:
+        return told
+    default = field.default
+    if default is msgspec.NODEFAULT:
+        assert field.default_factory is not msgspec.NODEFAULT, field.name
+        default = field.default_factory()
+    text = codec.encode(default).decode() if isinstance(default, Record) else json.dumps(default)
+    return f"{told} (else `{text}`)"
+
+
+def _parts_of_requests() -> Iterator[type[Record]]:
+    """Records that stand in requests alone."""
+    for row in ACCESS:
+        if row.name in HANDLERS and row.kind is not Kind.QUERY:
+            for hint in typing.get_type_hints(HANDLERS[row.name].request).values():
+                yield from _within(hint)
+
+
+def _within(hint: object) -> Iterator[type[Record]]:
+    for part in typing.get_args(hint):
+        yield from _within(part)
+    if isinstance(hint, type) and issubclass(hint, Record):
+        yield hint
+
+
+def _words() -> str:
+    lines = ["## Words", "", "What a field of each of these types may say.", ""]
+    lines += ["| type | words | meaning |", "|---|---|---|"]
+    for kind in sorted(_word_types(), key=lambda kind: kind.__name__):
+        words = ", ".join(f"`{word.value}`" for word in kind)
+        lines.append(f"| `{kind.__name__}` | {words} | {_one_line(_doc(kind))} |")
+    return "\n".join(lines)
+
+
+def _word_types() -> Iterator[type[StrEnum]]:
+    for info in pkgutil.iter_modules(model.__path__, model.__name__ + "."):
+        for kind in vars(importlib.import_module(info.name)).values():
+            own = isinstance(kind, type) and kind.__module__ == info.name
+            if own and issubclass(kind, StrEnum):
+                yield kind
 
 
 def _keys() -> str:
