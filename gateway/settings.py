@@ -2,7 +2,8 @@
 
 A part declares its own section as a `Section` with a `name`. The file has one table per section;
 the environment variable `GATEWAY_<SECTION>_<FIELD>` overrides a field, lists separated by commas.
-Secrets are never values here: settings name the files that hold them.
+Secrets are never values here: settings name the files that hold them. A relative path in the file,
+or by default, begins at the file's folder; one in the environment where the program was started.
 """
 
 import tomllib
@@ -34,6 +35,8 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Base of a part's settings; `name` is its table in the file."""
 
     name: ClassVar[str]
+    databases: ClassVar[tuple[str, ...]] = ()
+    """Fields that hold the path of an SQLite file, or ``postgresql://...``."""
 
     def findings(self) -> list[str]:
         """What is wrong although each field is right, as ``field says what``."""
@@ -130,12 +133,13 @@ def load_settings(
     sections = []
     known = {kind.name: kind for kind in kinds}
     findings += [f"[{name}] is no section" for name in tables if name not in known]
+    folder = Path() if file is None else file.parent
     for name, kind in known.items():
         table = tables.get(name, {})
         if not isinstance(table, dict):
             findings.append(f"[{name}] must be a table")
             continue
-        section = _section(kind, {**table, **_from_environment(kind, environ)}, findings)
+        section = _section(kind, table, _from_environment(kind, environ), folder, findings)
         if section is not None:
             sections.append(section)
     if findings:
@@ -172,7 +176,14 @@ def _from_environment(kind: type[Section], environ: Mapping[str, str]) -> dict[s
     return found
 
 
-def _section(kind: type[S], given: Mapping[str, Any], findings: list[str]) -> S | None:
+def _section(
+    kind: type[S],
+    table: Mapping[str, Any],
+    environment: Mapping[str, Any],
+    folder: Path,
+    findings: list[str],
+) -> S | None:
+    given = {**table, **environment}
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     found = [f"[{kind.name}] {name} is no setting" for name in given if name not in fields]
     values = {}
@@ -188,9 +199,23 @@ def _section(kind: type[S], given: Mapping[str, Any], findings: list[str]) -> S 
     if found:
         findings += found
         return None
-    section = kind(**values)
+    section = _placed(kind(**values), folder, environment)
     findings += [f"[{kind.name}] {finding}" for finding in section.findings()]
     return section
+
+
+def _placed(section: S, folder: Path, elsewhere: Mapping[str, Any]) -> S:
+    """The section with its relative paths beginning at the folder, but for fields `elsewhere`."""
+    placed: dict[str, Any] = {}
+    for name in section.__struct_fields__:
+        value = getattr(section, name)
+        if name in elsewhere or not value:
+            continue
+        if isinstance(value, Path):
+            placed[name] = folder / value
+        elif name in section.databases and "://" not in value:
+            placed[name] = str(folder / value)
+    return msgspec.structs.replace(section, **placed)
 
 
 def _value(given: Any, kind: Any) -> Any:

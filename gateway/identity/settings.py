@@ -17,6 +17,7 @@ class LoginSection(Section, frozen=True):
     """Logging in. Without `audience` and `database` nobody can."""
 
     name = "login"
+    databases = ("database",)
     audience: str = ""
     """This gateway as browsers see it, an origin: ``https://vote.example``. Statements for
     another are refused."""
@@ -43,6 +44,7 @@ class IdentitySection(Section, frozen=True):
     """Certifying: the identity database, the provider, the CA. The regulator's gateway only."""
 
     name = "identity"
+    databases = ("database",)
     database: str = ""
     """As in [login]; personal data is kept here, sealed, and nowhere else."""
     key_file: Path | None = None

@@ -52,6 +52,7 @@ class ProjectionSection(Section, frozen=True):
     """Where the read model is kept, and whose endorsements are missing when."""
 
     name = "projection"
+    databases = ("database",)
     database: str = "readmodel.sqlite3"
     """The path of an SQLite file, or ``postgresql://...``."""
     required_msps: tuple[str, ...] = ("BankMSP", "CommitteeMSP", "PropertyMSP")

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from gateway.__main__ import BAD_SETTINGS, main, sections
+from gateway.attachments.part import AttachmentsSection
+from gateway.identity.settings import LoginSection
+from gateway.projection.part import ProjectionSection
 from gateway.settings import (
     FabricSection,
     GatewaySection,
@@ -70,6 +73,35 @@ def test_the_environment_overrides_the_file(file: Path) -> None:
     assert settings.of(FabricSection).peers == ("a:1", "b:2")
     assert settings.of(HttpSection).stop_s == 7.5
     assert settings.of(GatewaySection).org == "property"
+
+
+def test_a_relative_path_begins_at_the_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the program was started says nothing of where data is."""
+    monkeypatch.chdir("/")
+    folder = file.parent
+    kinds = (*CORE, ProjectionSection, AttachmentsSection, LoginSection)
+    file.write_text(file.read_text().replace(f'"{folder}/key.pem"', '"key.pem"'))
+    settings = load_settings(file, {}, kinds)
+    assert settings.of(FabricSection).key_file == folder / "key.pem"
+    assert settings.of(ProjectionSection).database == str(folder / "readmodel.sqlite3")
+    assert settings.of(AttachmentsSection).folder == folder / "attachments"
+    assert settings.of(LoginSection).database == "", "nothing stays nothing"
+    environ = {
+        "GATEWAY_PROJECTION_DATABASE": "elsewhere.sqlite3",
+        "GATEWAY_ATTACHMENTS_FOLDER": "files",
+    }
+    settings = load_settings(file, environ, kinds)
+    assert settings.of(ProjectionSection).database == "elsewhere.sqlite3"
+    assert settings.of(AttachmentsSection).folder == Path("files")
+    file.write_text(file.read_text() + '[projection]\ndatabase = "postgresql://u@host/name"\n')
+    settings = load_settings(file, {}, kinds)
+    assert settings.of(ProjectionSection).database == "postgresql://u@host/name"
+
+
+def test_every_database_is_a_field() -> None:
+    for section in sections():
+        assert set(section.databases) <= set(section.__struct_fields__), section
+        assert ("database" in section.__struct_fields__) == bool(section.databases), section
 
 
 def test_without_anything_every_missing_setting_is_named() -> None:
