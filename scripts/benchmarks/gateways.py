@@ -16,6 +16,7 @@ import aiohttp
 
 from chaincode.model.base import Org
 from gateway.fabric.backoff import retry_conflicts
+from gateway.fabric.errors import EndorseError, chaincode_response
 from network.home import Network
 from scripts.benchmarks.electorate import State
 from scripts.clients import contract_of
@@ -24,6 +25,9 @@ ROOT = Path(__file__).parents[2]
 READY_S_MAX = 90.0
 READY_PAUSE_S = 0.2
 STOP_S_MAX = 60.0
+BEHIND_TRIES = 40
+BEHIND_PAUSE_S = 0.25
+"""A peer may be some blocks behind those of the other organisations."""
 
 
 @dataclass(slots=True)
@@ -83,6 +87,12 @@ async def _ready(gateway: GatewayProcess) -> None:
             await asyncio.sleep(READY_PAUSE_S)
 
 
+def _is_behind(error: EndorseError) -> bool:
+    """Whether a peer did not know what another organisation stated just before."""
+    status, _ = chaincode_response(error) or (0, "")
+    return status == HTTPStatus.NOT_FOUND
+
+
 @asynccontextmanager
 async def stating(network: Network) -> AsyncIterator[State]:
     """Transactions as any of the network's organisations, in its first community."""
@@ -95,6 +105,14 @@ async def stating(network: Network) -> AsyncIterator[State]:
 
         async def state(org: Org, function: str, fields: dict[str, Any]) -> None:
             request = json.dumps({"community": community, **fields})
-            await retry_conflicts(lambda: contracts[org].submit(function, request))
+            for tries in range(1, BEHIND_TRIES + 1):
+                try:
+                    await retry_conflicts(lambda: contracts[org].submit(function, request))
+                except EndorseError as error:
+                    if not _is_behind(error) or tries == BEHIND_TRIES:
+                        raise
+                    await asyncio.sleep(BEHIND_PAUSE_S)
+                else:
+                    return
 
         yield state
