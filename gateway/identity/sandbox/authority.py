@@ -30,7 +30,7 @@ from gateway.identity.protocol import (
 )
 from gateway.identity.sandbox.people import Known, derived, usual_account
 from gateway.identity.sandbox.signing import SigningKey
-from gateway.identity.sandbox.store import Attempt, Pin, SentCode, Store, Verification
+from gateway.identity.sandbox.store import Attempt, Pin, SentCode, Store, Ticket, Verification
 from gateway.identity.signingrequest import certificate_facts
 
 OWNER_ROLES: Final = frozenset({Role.OWNER, Role.REPRESENTATIVE, Role.COMMITTEE_MEMBER})
@@ -177,9 +177,9 @@ class Authority:
         is_same = self._open(attempt.credential_id).opening.id_no == document_no
         self._answered(attempt, Outcome.PASSED if is_same else Outcome.MISMATCH)
 
-    def sent_codes(self) -> list[SentCode]:
-        """The short messages that went out."""
-        return self._store.all(SentCode)
+    def sent_codes(self, phone: str | None = None) -> list[SentCode]:
+        """The short messages that went out: all, or those to one phone."""
+        return self._store.all(SentCode) if phone is None else self._store.sent_to(phone)
 
     # --- Checks ---
 
@@ -225,13 +225,13 @@ class Authority:
         return attempt
 
     def _waiting(self, ticket: str, step: Step) -> Attempt:
-        for attempt in self._store.all(Attempt):
-            answer = attempt.answer
-            if answer.step is step and (answer.url or "").endswith(f"/{ticket}"):
-                if answer.outcome is not Outcome.PENDING:
-                    raise Refused(409, "step/attempt-over")
-                return attempt
-        raise Refused(404, "step/no-such-ticket")
+        known = self._store.find(Ticket, ticket)
+        attempt = self._store.find(Attempt, known.place) if known else None
+        if attempt is None or attempt.answer.step is not step or not _shows(attempt, ticket):
+            raise Refused(404, "step/no-such-ticket")
+        if attempt.answer.outcome is not Outcome.PENDING:
+            raise Refused(409, "step/attempt-over")
+        return attempt
 
     # --- Steps ---
 
@@ -260,6 +260,7 @@ class Authority:
             case Step.FACE | Step.ACCOUNT | Step.COUNTER:
                 ticket = derived(self._seed, step, credential_id, beginning.attempt)[:32]
                 url = f"{self.url}/{step}/{ticket}"
+                self._store.save(ticket, Ticket(place=_place(credential_id, step)))
         answer = StepAnswer(step=step, attempt=beginning.attempt, outcome=outcome, url=url)
         return Attempt(
             credential_id=credential_id,
@@ -336,6 +337,11 @@ def _register_of(opening: Opening) -> str:
     """A person is one holder in a community as an owner, and one more in each role as a clerk."""
     is_owner = opening.role in OWNER_ROLES
     return opening.community if is_owner else f"{opening.community}/{opening.role}"
+
+
+def _shows(attempt: Attempt, ticket: str) -> bool:
+    """Whether the attempt gave out this ticket; a later one at the same step has another."""
+    return (attempt.answer.url or "").endswith(f"/{ticket}")
 
 
 def _place(credential_id: str, step: Step) -> str:

@@ -225,8 +225,8 @@ class _Admin:
         self._authority.attend(attend.ticket, attend.document_no)
         return web.json_response({})
 
-    async def codes(self, _: web.Request) -> web.Response:
-        body = msgspec.json.encode(self._authority.sent_codes())
+    async def codes(self, request: web.Request) -> web.Response:
+        body = msgspec.json.encode(self._authority.sent_codes(request.query.get("phone")))
         return web.Response(body=body, content_type="application/json")
 
 

@@ -34,6 +34,12 @@ class Attempt(Record):
     tries: int = 0
 
 
+class Ticket(Record):
+    """Which attempt a ticket was given out for."""
+
+    place: str
+
+
 class Pin(Record):
     """Which person a holder id stands for, and the other way round; kept from the first time."""
 
@@ -78,6 +84,15 @@ class Store:
             "SELECT body FROM record WHERE kind = ? ORDER BY rowid", (kind.__name__,)
         )
         return [msgspec.json.decode(row[0], type=kind) for row in rows]
+
+    def sent_to(self, phone: str) -> list[SentCode]:
+        """The messages that went to one phone, oldest first."""
+        rows = self._database.execute(
+            "SELECT body FROM record WHERE kind = ?"
+            " AND json_extract(CAST(body AS TEXT), '$.phone') = ? ORDER BY rowid",
+            (SentCode.__name__, phone),
+        )
+        return [msgspec.json.decode(row[0], type=SentCode) for row in rows]
 
     def close(self) -> None:
         """Give the file back."""

@@ -102,6 +102,30 @@ def test_one_seed_gives_the_same_key_codes_and_tickets() -> None:
     assert one.sent_codes() == same.sent_codes() != other.sent_codes()
 
 
+def test_a_ticket_is_good_for_its_own_step_and_attempt_once() -> None:
+    made = authority()
+    made.open("c1", OPENING)
+    for step in (Step.ROLL, Step.PERSON):
+        made.begin("c1", step, Beginning(attempt=1))
+    first, second = (
+        (made.begin("c1", Step.COUNTER, Beginning(attempt=number)).url or "").rsplit("/", 1)[1]
+        for number in (1, 2)
+    )
+    for ticket in (first, second[:-1], ""):
+        assert code_of(lambda one=ticket: made.attend(one, ID_NO)) == "step/no-such-ticket"
+    assert code_of(lambda: made.show_face(second)) == "step/no-such-ticket"
+    made.attend(second, ID_NO)
+    assert code_of(lambda: made.attend(second, ID_NO)) == "step/attempt-over"
+
+
+def test_messages_are_found_by_the_phone_they_went_to() -> None:
+    made = authority()
+    passed(made)
+    assert made.sent_codes(PHONE) == made.sent_codes()
+    for other in ("13900000000", "%", "", PHONE[:-1]):
+        assert made.sent_codes(other) == []
+
+
 def test_the_message_marks_the_key_it_vouches_for() -> None:
     made = authority()
     passed(made)
