@@ -17,7 +17,7 @@ from gateway.bank.types import Party
 from network.files import PRIVATE_FILE, private_folder, write_atomic
 from scripts.story.places import Places
 
-EVERY_S: Final = 0.5
+EVERY_S: Final = 1.0
 SALT_BYTES: Final = 32
 ASSEMBLY: Final = "福泽门小区业主大会"
 BANK_CODE: Final = "102100099996"
