@@ -8,7 +8,7 @@ organisation comes first for that owner.
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -73,6 +73,29 @@ class Answer:
     before: list[str] | None = None
 
 
+def draw(
+    owners: Sequence[Owner], motion_id: str, ways: Mapping[Way, int], choose: Choose
+) -> tuple[Answer, ...]:
+    """What each owner who speaks for a unit does; the developer never answers."""
+    rng = random.Random(f"{SEED} {motion_id}")  # noqa: S311 - not for secrets
+    voters = [one for one in owners if one.wards and not one.is_developer]
+    answers = []
+    for owner in voters:
+        way = rng.choices(tuple(ways), tuple(ways.values()))[0]
+        proxy = rng.choice([one for one in voters if one is not owner])
+        choices, before = choose(rng), choose(rng)
+        answers.append(
+            Answer(
+                owner,
+                way,
+                choices,
+                proxy if way is Way.PROXY else None,
+                before if way is Way.AGAIN else None,
+            )
+        )
+    return tuple(answers)
+
+
 @dataclass(slots=True)
 class Poll:
     """One motion and everybody's answer to it."""
@@ -81,27 +104,6 @@ class Poll:
     motion_id: str
     answers: Sequence[Answer]
     counts: Counter[str] = field(default_factory=Counter)
-
-    @classmethod
-    def drawn(cls, world: World, motion_id: str, ways: dict[Way, int], choose: Choose) -> "Poll":
-        """Draw what each owner who speaks for a unit does; the developer never answers."""
-        rng = random.Random(f"{SEED} {motion_id}")  # noqa: S311 - not for secrets
-        voters = [one for one in world.owners if one.wards and not one.is_developer]
-        answers = []
-        for owner in voters:
-            way = rng.choices(tuple(ways), tuple(ways.values()))[0]
-            proxy = rng.choice([one for one in voters if one is not owner])
-            choices, before = choose(rng), choose(rng)
-            answers.append(
-                Answer(
-                    owner,
-                    way,
-                    choices,
-                    proxy if way is Way.PROXY else None,
-                    before if way is Way.AGAIN else None,
-                )
-            )
-        return cls(world, motion_id, answers)
 
     async def cast(self, desk: Desk) -> None:
         """Everybody answers while `desk` keeps the window open."""

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from chaincode.model.base import Org
 from scripts.story import committee
-from scripts.story.ballots import PLAIN, Choose, Poll
+from scripts.story.ballots import PLAIN, Choose, Poll, draw
 from scripts.story.clock import YEAR_MS, now_ms
 from scripts.story.desks import Desk
 from scripts.story.motions import (
@@ -55,7 +55,7 @@ async def elect(world: World) -> None:
     if (await view(world, MOTION))["phase"] == "draft":
         await reviewed_officially(desk, MOTION)
     await publish(world, desk, MOTION, letter("Notice: election of the owners' committee"))
-    poll = Poll.drawn(world, MOTION, PLAIN, _chosen(candidates(world), world))
+    poll = Poll(world, MOTION, draw(world.owners, MOTION, PLAIN, _chosen(world)))
     await poll.cast(desk)
     await poll.counted_by_hand(desk)
     certificate = await brought_about(world, MOTION)
@@ -95,9 +95,9 @@ def _question(world: World) -> Question:
     )
 
 
-def _chosen(standing: list[Owner], world: World) -> Choose:
+def _chosen(world: World) -> Choose:
     """Seven of the nine candidates; those left out are mostly the less known."""
-    ids = [world.holder(one) for one in standing]
+    ids = [world.holder(one) for one in candidates(world)]
 
     def choose(rng: random.Random) -> list[str]:
         left_out: set[str] = set()

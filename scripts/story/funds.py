@@ -9,7 +9,7 @@ from chaincode.model.base import Org
 from chaincode.model.statement import IncomeRule
 from gateway.bank.facts import LOCAL_OFFSET_MS
 from scripts.story import bank, committee
-from scripts.story.ballots import PLAIN, Poll, mostly_for
+from scripts.story.ballots import PLAIN, Poll, draw, mostly_for
 from scripts.story.bankfiles import (
     COMMON_INCOME,
     FUNDS,
@@ -134,7 +134,7 @@ async def motion_by_committee(world: World, question: Question) -> Any:
         )
         await reviewed_with_committee(desk, regulator_desk(world), motion_id, decision_id)
     await publish(world, desk, motion_id, letter(f"Notice: {question.title}"))
-    poll = Poll.drawn(world, motion_id, PLAIN, mostly_for)
+    poll = Poll(world, motion_id, draw(world.owners, motion_id, PLAIN, mostly_for))
     await poll.cast(desk)
     await poll.counted_by_hand(regulator_desk(world))
     return await brought_about(world, motion_id)

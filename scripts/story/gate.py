@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from chaincode.model.base import Org
 from scripts.story import committee
-from scripts.story.ballots import MIXED, Poll, Way, mostly_for
+from scripts.story.ballots import MIXED, Poll, Way, draw, mostly_for
 from scripts.story.bankfiles import MAINTENANCE, PAYEE_CLASS
 from scripts.story.clock import YEAR_MS, now_ms
 from scripts.story.election import WORDS, regulator_desk
@@ -65,7 +65,7 @@ async def is_reviewed(world: World) -> bool:
 
 async def vote(world: World) -> None:
     """The notice, the answers, the count, the certificate; the budget follows by itself."""
-    poll = Poll.drawn(world, MOTION, MIXED, mostly_for)
+    poll = Poll(world, MOTION, draw(world.owners, MOTION, MIXED, mostly_for))
     await publish(world, await committee.desk(world), MOTION, letter("Notice: repair of the gate"))
     await _serve(world)
     await poll.cast(await committee.desk(world))
