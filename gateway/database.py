@@ -18,6 +18,11 @@ from gateway.errors import Problem
 T = TypeVar("T")
 Row = Mapping[str, Any]
 
+FILE_MODE: Final = 0o600
+PRAGMAS: Final = ("journal_mode = WAL", "synchronous = FULL")
+"""With the write-ahead log a second process can read while this one writes."""
+SECRET_PRAGMAS: Final = ("journal_mode = DELETE", "synchronous = FULL", "secure_delete = ON")
+"""Deleted content is zeroed; it would stay in a write-ahead log until the next checkpoint."""
 CALL_TIMEOUT_S: Final = 30.0
 RUNS_MAX: Final = 8
 """How often a unit of work is run when others keep coming first."""
@@ -55,19 +60,43 @@ class Database(Protocol):
         """Run a unit of work; nothing of it happened if it raises."""
         ...
 
+    async def scrub(self, table: str) -> None:
+        """Remove a table's deleted rows from the files of a secret database for good. Backups and
+        archived logs keep what they hold until they age."""
+        ...
+
     async def close(self) -> None:
         """Give the connections back."""
         ...
 
 
-async def open_database(address: str) -> Database:
+async def open_database(address: str, *, is_secret: bool = False) -> Database:
     """Open ``postgresql://...`` or the path of an SQLite file (made with mode 0600).
 
-    Raises DatabaseUnavailable.
+    What is deleted from a secret database can be removed for good. Raises DatabaseUnavailable.
     """
     if address.startswith(("postgresql://", "postgres://")):
         return await PostgresDatabase.open(address)
-    return await SqliteDatabase.open(Path(address))
+    return await SqliteDatabase.open(Path(address), SECRET_PRAGMAS if is_secret else PRAGMAS)
+
+
+async def open_tables(address: str, schema: Sequence[str]) -> Database:
+    """Open a secret database, of identities or sessions, and make its tables.
+
+    `schema` statements must be repeatable. Raises DatabaseUnavailable.
+    """
+    database = await open_database(address, is_secret=True)
+
+    async def make(work: Work) -> None:
+        for statement in schema:
+            await work.rows(statement)
+
+    try:
+        await database.run(make)
+    except BaseException:
+        await database.close()
+        raise
+    return database
 
 
 class SqliteDatabase:
@@ -78,17 +107,17 @@ class SqliteDatabase:
         self._turn = asyncio.Lock()
 
     @classmethod
-    async def open(cls, path: Path) -> Self:
+    async def open(cls, path: Path, pragmas: Sequence[str]) -> Self:
         """Open or make the file."""
         try:
-            await asyncio.to_thread(path.touch, mode=0o600)
+            await asyncio.to_thread(path.touch, mode=FILE_MODE)
+            await asyncio.to_thread(path.chmod, FILE_MODE)
             connection = await aiosqlite.connect(path, timeout=CALL_TIMEOUT_S, isolation_level=None)
         except (OSError, aiosqlite.Error) as error:
             raise DatabaseUnavailable(type(error).__name__) from error
         connection.row_factory = aiosqlite.Row
         try:
-            # With the write-ahead log a second process can read while this one writes.
-            for pragma in ("journal_mode = WAL", "synchronous = FULL"):
+            for pragma in pragmas:
                 await connection.execute(f"PRAGMA {pragma}")
         except aiosqlite.Error as error:
             await connection.close()
@@ -103,6 +132,9 @@ class SqliteDatabase:
                     return await work(open_work)
             except aiosqlite.OperationalError as error:
                 raise DatabaseUnavailable(str(error)) from error
+
+    async def scrub(self, table: str) -> None:
+        """Nothing is left to do: what is deleted is zeroed at once."""
 
     async def close(self) -> None:
         """See `Database.close`."""
@@ -186,6 +218,14 @@ class PostgresDatabase:
             ) as error:
                 raise DatabaseUnavailable(type(error).__name__) from error
         raise DatabaseUnavailable(f"other work came first {RUNS_MAX} times")
+
+    async def scrub(self, table: str) -> None:
+        """See `Database.scrub`."""
+        try:
+            async with self._pool.acquire(timeout=CALL_TIMEOUT_S) as connection:
+                await connection.execute(f"VACUUM {table}")
+        except _AWAY as error:
+            raise DatabaseUnavailable(type(error).__name__) from error
 
     async def close(self) -> None:
         """See `Database.close`."""

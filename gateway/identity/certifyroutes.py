@@ -14,13 +14,12 @@ from aiohttp import web
 from chaincode.model.base import Record, Role
 from gateway.api.rows import read_parameters
 from gateway.appkeys import CLOCK_MS, LEDGER, READINESS, SETTINGS
-from gateway.database import DatabaseUnavailable
+from gateway.database import DatabaseUnavailable, open_tables
 from gateway.errors import NotReady, Problem
 from gateway.identity import certifications, guessing, staff, vault
 from gateway.identity.attesting import Attesting
 from gateway.identity.certifications import Certifications
 from gateway.identity.certifying import CertificationRequest, CertificationStatus, Certifying
-from gateway.identity.database import open_tables
 from gateway.identity.enrolment import CaEnroller
 from gateway.identity.flows import STAFF_ROLE, Flow, roles_of, steps_of
 from gateway.identity.guessing import Guesses

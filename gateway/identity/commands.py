@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from gateway.app import utc_ms
-from gateway.database import DatabaseUnavailable
-from gateway.identity.database import open_tables
+from gateway.database import DatabaseUnavailable, open_tables
 from gateway.identity.rollfile import BadRollFile, read_roll
 from gateway.identity.rollimport import prepare_import, request_bytes
 from gateway.identity.seal import SealBroken, load_key_file, make_key_file

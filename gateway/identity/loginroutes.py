@@ -11,9 +11,8 @@ from aiohttp import web
 from chaincode.codec import decode_unambiguous
 from chaincode.model.base import Id, Record, Role, TimeMs
 from gateway.appkeys import AUTHENTICATORS, CLOCK_MS, LEDGER, READINESS, SETTINGS
-from gateway.database import DatabaseUnavailable, Work
+from gateway.database import DatabaseUnavailable, Work, open_tables
 from gateway.errors import NotReady, Problem
-from gateway.identity.database import open_tables
 from gateway.identity.door import BEARER, Door
 from gateway.identity.login import Challenge, ChallengeRequest, Login, Standings
 from gateway.identity.sessions import SCHEMA, Kind, Session, Sessions, csrf_token

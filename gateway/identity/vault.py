@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Self, TypeVar
 
-from gateway.database import Row, Work
-from gateway.identity.database import SecretDatabase
+from gateway.database import Database, Row, Work
 from gateway.identity.rollfile import Owner
 from gateway.identity.seal import Key, SealBroken
 
@@ -69,17 +68,13 @@ class AccessRecord:
 class Vault:
     """The table; `Vault.open` makes or unwraps its data key."""
 
-    def __init__(
-        self, database: SecretDatabase, data_key: Key, clock_ms: Callable[[], int]
-    ) -> None:
+    def __init__(self, database: Database, data_key: Key, clock_ms: Callable[[], int]) -> None:
         self.database = database
         self._data_key = data_key
         self._clock_ms = clock_ms
 
     @classmethod
-    async def open(
-        cls, database: SecretDatabase, file_key: Key, clock_ms: Callable[[], int]
-    ) -> Self:
+    async def open(cls, database: Database, file_key: Key, clock_ms: Callable[[], int]) -> Self:
         """Unwrap the data key, made on first use. Raises SealBroken for another key file."""
 
         async def unwrap(work: Work) -> Key:

@@ -6,8 +6,8 @@ from hashlib import sha256
 from typing import Any, Final
 
 from chaincode.model.base import Module, Org
+from gateway.database import open_tables
 from gateway.identity import vault
-from gateway.identity.database import open_tables
 from gateway.identity.rollimport import prepare_import, request_bytes
 from gateway.identity.sandbox.program import READY_FILE
 from gateway.identity.seal import load_key_file

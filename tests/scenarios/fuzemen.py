@@ -20,8 +20,8 @@ from chaincode.acts import ACTS_PER_TRANSACTION_MAX
 from chaincode.model.base import Org
 from chaincode.model.roll import UnitRow
 from chaincode.model.tally import CastBallot, Tally, UnitWeight, Weights
+from gateway.database import open_tables
 from gateway.identity import vault
-from gateway.identity.database import open_tables
 from gateway.identity.rollimport import ImportRollRequest, prepare_import, request_bytes
 from gateway.identity.seal import Key
 from gateway.identity.vault import Vault

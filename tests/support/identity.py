@@ -13,12 +13,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from chaincode.model.base import Org, Role
+from gateway.database import Database, open_tables
 from gateway.identity import certifications, guessing, staff, vault
 from gateway.identity.attesting import Attesting
 from gateway.identity.bindings import account_digest
 from gateway.identity.certifications import Certifications, Phase
 from gateway.identity.certifying import CertificationStatus, Certifying
-from gateway.identity.database import SecretDatabase, open_tables
 from gateway.identity.flows import Flow, roles_of
 from gateway.identity.guessing import Guesses
 from gateway.identity.issuing import Issuing
@@ -83,7 +83,7 @@ class Bureau:
 
     town: Town
     ledger: ContractLedger
-    database: SecretDatabase
+    database: Database
     vault: Vault
     rows: Certifications
     guesses: Guesses
@@ -256,7 +256,7 @@ async def admit(town: Town, authority: Authority) -> None:
 
 async def _assembled(
     town: Town,
-    database: SecretDatabase,
+    database: Database,
     opened: Vault,
     authority: Authority,
     sandbox: TestClient[Any, Any],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.identity.database import open_tables
+from gateway.database import open_tables
 from gateway.identity.seal import load_key_file
 from gateway.identity.vault import SCHEMA, Purpose, Vault
 from scripts import cli

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from chaincode.errors import Refusal
 from chaincode.model.base import Org
+from gateway.database import open_tables
 from gateway.errors import Problem
 from gateway.identity import sessions
-from gateway.identity.database import open_tables
 from gateway.identity.login import (
     LOGIN_BYTES_MAX,
     ChallengeRequest,

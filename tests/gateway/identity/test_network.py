@@ -19,6 +19,7 @@ from chaincode.model.base import Org
 from chaincode.model.credential import Credential
 from gateway.app import make_app, utc_ms
 from gateway.batcher import BatchSection
+from gateway.database import open_tables
 from gateway.errors import Problem
 from gateway.fabric.client import FabricClient
 from gateway.fabric.errors import EndorseError, EvaluateError
@@ -26,7 +27,6 @@ from gateway.fabric.identity import load_identity
 from gateway.identity import certifyroutes, loginroutes
 from gateway.identity.bindings import Bindings
 from gateway.identity.certifyroutes import OFFICE, SECRET_HEADER
-from gateway.identity.database import open_tables
 from gateway.identity.flows import Flow
 from gateway.identity.login import ChallengeRequest, Login
 from gateway.identity.protocol import Step

@@ -8,8 +8,8 @@ import pytest
 from chaincode import codec
 from chaincode.contract.roll_messages import ImportRoll
 from chaincode.model.base import Org
+from gateway.database import open_tables
 from gateway.identity import vault
-from gateway.identity.database import open_tables
 from gateway.identity.rollfile import BadRollFile, Owner
 from gateway.identity.rollimport import prepare_import, request_bytes
 from gateway.identity.seal import Key

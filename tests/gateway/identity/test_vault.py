@@ -10,11 +10,10 @@ import pytest
 
 from chaincode.model.base import Role
 from chaincode.model.credential import Credential
-from gateway.database import DatabaseUnavailable, Work
+from gateway.database import Database, DatabaseUnavailable, Work, open_tables
 from gateway.errors import Problem
 from gateway.identity import vault
 from gateway.identity.bindings import Binding, salted_sha256
-from gateway.identity.database import SecretDatabase, open_tables
 from gateway.identity.login import require_bound
 from gateway.identity.rollfile import Owner
 from gateway.identity.seal import Key, SealBroken, load_key_file, make_key_file
@@ -28,7 +27,7 @@ LI = Owner("410102199103124206", "李小红", "person", "")
 
 
 @pytest.fixture
-async def database(address: str) -> AsyncIterator[SecretDatabase]:
+async def database(address: str) -> AsyncIterator[Database]:
     made = await open_tables(address, vault.SCHEMA)
     yield made
     await made.close()
@@ -40,7 +39,7 @@ def file_key() -> Key:
 
 
 @pytest.fixture
-async def kept(database: SecretDatabase, file_key: Key) -> Vault:
+async def kept(database: Database, file_key: Key) -> Vault:
     return await Vault.open(database, file_key, lambda: 7)
 
 
@@ -52,7 +51,7 @@ async def take_in(kept: Vault, *owners: Owner) -> list[str]:
     return await kept.change(add)
 
 
-async def everything(database: SecretDatabase) -> str:
+async def everything(database: Database) -> str:
     """Every value of every table, as text."""
 
     async def read(work: Work) -> str:
@@ -76,7 +75,7 @@ async def test_a_person_is_found_and_read_back(kept: Vault) -> None:
     assert await kept.access_records(li) == ()
 
 
-async def test_the_database_alone_tells_nothing(kept: Vault, database: SecretDatabase) -> None:
+async def test_the_database_alone_tells_nothing(kept: Vault, database: Database) -> None:
     (wang,) = await take_in(kept, WANG)
     await kept.person(wang, Purpose.INQUIRY, "cred-clerk")
     text = await everything(database)
@@ -85,13 +84,13 @@ async def test_the_database_alone_tells_nothing(kept: Vault, database: SecretDat
         assert repr(word.encode())[2:-1] not in text
 
 
-async def test_another_key_file_opens_nothing(kept: Vault, database: SecretDatabase) -> None:
+async def test_another_key_file_opens_nothing(kept: Vault, database: Database) -> None:
     with pytest.raises(SealBroken):
         await Vault.open(database, Key.new(), lambda: 1)
 
 
 async def test_the_key_file_can_be_changed(
-    kept: Vault, database: SecretDatabase, file_key: Key
+    kept: Vault, database: Database, file_key: Key
 ) -> None:
     (wang,) = await take_in(kept, WANG)
     new = Key.new()
@@ -102,7 +101,7 @@ async def test_the_key_file_can_be_changed(
     assert await reopened.holder_of(WANG.id_no) == wang
 
 
-async def test_fields_cannot_change_places(kept: Vault, database: SecretDatabase) -> None:
+async def test_fields_cannot_change_places(kept: Vault, database: Database) -> None:
     wang, li = await take_in(kept, WANG, LI)
 
     async def swap(work: Work) -> None:
@@ -118,7 +117,7 @@ async def test_fields_cannot_change_places(kept: Vault, database: SecretDatabase
     assert (await kept.person(li, Purpose.INQUIRY, "x")) is not None
 
 
-async def test_erasing_destroys_the_key(kept: Vault, database: SecretDatabase) -> None:
+async def test_erasing_destroys_the_key(kept: Vault, database: Database) -> None:
     wang, li = await take_in(kept, WANG, LI)
     assert await kept.erase(wang)
     assert not await kept.erase("o-nobody")
