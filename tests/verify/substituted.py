@@ -5,7 +5,7 @@ import json
 
 from gateway.fabric.backoff import retry_conflicts
 from gateway.fabric.errors import EndorseError
-from tests.support.gateways import Caller, calling, until_endorsing
+from tests.support.gateways import Caller, calling
 from tests.support.network import RunningNetwork
 from tests.support.people import Person
 
@@ -27,7 +27,7 @@ async def one_substitution(network: RunningNetwork, channel: str) -> None:
         async with asyncio.timeout(NOTICED_S_MAX):
             while not await _submitted(regulator, request):
                 await asyncio.sleep(POLL_S)
-    await until_endorsing(network)
+    await network.up()
 
 
 async def _submitted(regulator: Caller, request: str) -> bool:

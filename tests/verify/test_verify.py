@@ -131,7 +131,7 @@ def test_an_archive_without_blocks_does_not_hold() -> None:
 
 def test_blocks_of_nonsense_are_findings() -> None:
     report = verifier.verify(verifier.Archive("c", 2, "", (b"\xff" * 9, b"")))
-    assert {"block/malformed", "archive/tip"} <= {finding.code for finding in report.findings}
+    assert {"block/malformed", "chain/data"} <= {finding.code for finding in report.findings}
 
 
 def test_it_imports_nothing_of_the_project() -> None:
