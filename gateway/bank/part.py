@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -86,7 +87,8 @@ _PATHS: Final = (*_NEEDED, "exchange_folder", "token_file", "roots_file", "certi
 
 def stays_here(url: str) -> bool:
     """Whether plain HTTP leaves this machine nowhere."""
-    return any(url.startswith((f"http://{host}:", f"http://{host}/")) for host in LOOPBACK)
+    parts = urlsplit(url)
+    return parts.scheme == "http" and parts.hostname in LOOPBACK and "@" not in parts.netloc
 
 
 def load_hasher(salt_file: Path) -> Hasher:

@@ -11,7 +11,7 @@ from chaincode.model.base import Org
 from gateway.appkeys import READINESS
 from gateway.bank import commands
 from gateway.bank.directory import CustomerDirectory, DirectoryBroken, DirectoryFile
-from gateway.bank.part import PART, BankSection
+from gateway.bank.part import PART, BankSection, stays_here
 from gateway.settings import SettingsError
 from tests.scenarios.money import ACCOUNT, HASHER
 from tests.support.api import serving
@@ -89,6 +89,22 @@ def test_secrets_that_others_may_read_are_refused(tmp_path: Path) -> None:
         fields[name].chmod(0o640)
     found = BankSection(**fields).findings()
     assert [finding.partition(" ")[0] for finding in found] == ["directory_file", "salt_file"]
+
+
+@pytest.mark.parametrize(
+    ("url", "stays"),
+    [
+        ("http://127.0.0.1:8080", True),
+        ("http://localhost/{community}", True),
+        ("http://[::1]:80/", True),
+        ("http://localhost:80@bank.example/", False),
+        ("http://localhost.bank.example", False),
+        ("http://bank.example", False),
+        ("ftp://localhost", False),
+    ],
+)
+def test_plain_http_is_for_this_machine_alone(url: str, stays: bool) -> None:
+    assert stays_here(url) is stays
 
 
 async def test_a_short_salt_is_refused(tmp_path: Path) -> None:
