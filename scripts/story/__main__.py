@@ -4,30 +4,38 @@ A run that was stopped goes on where it was: every step asks the ledger whether 
 """
 
 import argparse
-import asyncio
 import sys
 from pathlib import Path
 
 from rich.console import Console
 
+from network.commands import EXIT_FAILED, EXIT_OK, execute
+from scripts.hand.errors import HandError
+from scripts.story.clock import TooLate
 from scripts.story.demo import Demo
 from scripts.story.motions import StoryStuck
 
 
 def main() -> int:
-    """Play, or stop; 0 when everything went as it must, 1 when not, 2 for bad arguments."""
+    """Play, or stop; 0 when everything went as it must, 1 when not, 2 for bad input."""
     args = _parser().parse_args()
+    args.run = _run
+    return execute(args)
+
+
+async def _run(args: argparse.Namespace, _: Console) -> int:
     console = Console(soft_wrap=True)
     demo = Demo.open(args.home, args.ports, console)
-    if args.stop:
-        asyncio.run(demo.stop(wipe=False))
-        console.print("Everything is stopped. The ledger stays; scripts/demo goes on with it.")
-        return 0
     try:
-        return asyncio.run(demo.run(fresh=args.fresh, once=args.once, file=args.json))
-    except StoryStuck as stuck:
-        console.print(f"[red]{stuck}[/red]")
-        return 1
+        if args.stop:
+            await demo.stop(wipe=False)
+            console.print("Everything is stopped. The ledger stays; scripts/demo goes on with it.")
+        else:
+            await demo.run(fresh=args.fresh, once=args.once, file=args.json)
+    except (StoryStuck, TooLate, HandError) as error:
+        console.print(f"The story cannot go on: {error}", style="red", markup=False)
+        return EXIT_FAILED
+    return EXIT_OK
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -28,6 +28,8 @@ AT_ONCE: Final = 60
 """Acts on their way at the same time."""
 MARGIN_MS: Final = 4_000
 """The window is extended when less is left and owners still vote."""
+SLOWEST_AHEAD: Final = 3
+"""And when less is left than so many of the slowest extension took."""
 LOOK_S: Final = 0.5
 
 
@@ -209,11 +211,15 @@ class Poll:
 
     async def _keep_open(self, desk: Desk, casting: "asyncio.Future[None]") -> None:
         """Extend the window, as the rule allows, while owners still answer."""
+        slowest_ms = 0
         while not casting.done():
+            began_ms = now_ms()
             found = await view(self.world, self.motion_id)
-            if found["phase"] == "open" and found["closes_at"] - now_ms() < MARGIN_MS:
+            margin_ms = max(MARGIN_MS, SLOWEST_AHEAD * slowest_ms)
+            if found["phase"] == "open" and found["closes_at"] - now_ms() < margin_ms:
                 await desk.state("extend_motion", motion_id=self.motion_id)
                 self.counts["extensions"] += 1
+            slowest_ms = max(slowest_ms, now_ms() - began_ms)
             await asyncio.sleep(LOOK_S)
 
     # --- Paper by hand ---

@@ -7,6 +7,8 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 
+WAIT_S: Final = 120.0
+"""For what takes seconds, on a machine with much else to do."""
 POLL_S: Final = 0.1
 POLL_S_MAX: Final = 0.5
 DAY_MS: Final = 24 * 60 * 60 * 1000
@@ -22,12 +24,9 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def until(at_ms: int) -> None:
-    """Return at that time (UTC ms), or at once if it is past."""
-    await asyncio.sleep(max(0, at_ms - now_ms()) / 1000)
-
-
-async def wait_for(look: Callable[[], Awaitable[T | None]], what: str, within_s: float = 60.0) -> T:
+async def wait_for(
+    look: Callable[[], Awaitable[T | None]], what: str, within_s: float = WAIT_S
+) -> T:
     """The first true answer of `look`. Raises TooLate."""
     deadline_s = time.monotonic() + within_s
     pause_s = POLL_S

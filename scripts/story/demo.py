@@ -1,5 +1,6 @@
 """One demo on this machine: its network, its services, and the story played on them."""
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -49,7 +50,7 @@ class Demo:
         written = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
         return cls((home or HOMES / str(written["name"])).resolve(), ports, console)
 
-    async def run(self, *, fresh: bool, once: bool, file: Path | None) -> int:
+    async def run(self, *, fresh: bool, once: bool, file: Path | None) -> None:
         """Play what has not been played. Raises StoryStuck, and what the network's `up` raises."""
         if fresh:
             await self.stop(wipe=True)
@@ -57,8 +58,7 @@ class Demo:
             await self._play(file)
         finally:
             if once:
-                await self.stop(wipe=False)
-        return 0
+                await asyncio.shield(self.stop(wipe=False))
 
     async def stop(self, *, wipe: bool) -> None:
         """End every process of the demo; with `wipe` delete all that it kept."""

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from scripts.story import gate, payments
+from scripts.story import foundation, gate, payments
 from scripts.story.clock import DAY_MS, now_ms
 from scripts.story.election import regulator_desk
 from scripts.story.motions import Question, StoryStuck, reached, reviewed_officially, view
@@ -24,6 +24,8 @@ SHOWN_LINES: Final = 10
 
 async def tell(world: World) -> None:
     """The figures of the gate and its money, from the ledger as it is now."""
+    if "owners_credentialed" not in world.figures:
+        await foundation.count_credentials(world)
     await gate.tell(world)
     await payments.tell(world)
 

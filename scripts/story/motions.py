@@ -16,7 +16,6 @@ from scripts.story.world import World
 
 LEAD_MS: Final = 1_000
 """Longer than the notice must be: the transaction takes a moment."""
-WAIT_S: Final = 120.0
 REVIEWS: Final = ("committee", "residents-committee")
 
 

@@ -52,7 +52,11 @@ class World:
         return await self.peers[Org.REGULATOR](function, fields)
 
     async def seen_by_all(
-        self, function: str, fields: dict[str, Any], holds: Callable[[Any], bool], what: str
+        self,
+        function: str,
+        fields: dict[str, Any],
+        holds: Callable[[Any], bool],
+        what: str,
     ) -> Any:
         """Wait until every organisation's peer answers so; the regulator's answer.
 

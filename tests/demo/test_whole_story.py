@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from chaincode import codec
 from chaincode.model.rule import DecisionRule
 from chaincode.model.tally import CastBallot, UnitWeight
 from gateway.identity.rollfile import Line, read_roll
+from network.nodes import MARK
 from scripts.story.ballots import MIXED, Way, draw, mostly_for
 from scripts.story.gate import MOTION
 from scripts.story.people import read_owners
@@ -80,10 +81,13 @@ def test_time_and_memory_of_every_step_are_told(told: Told) -> None:
 
 
 def test_nothing_is_left_running(told: Told) -> None:
-    assert list(_pid_files(told.home)) == []
-    mine = str(told.home)
-    left = [one for one in psutil.process_iter(["cmdline"]) if mine in str(one.info["cmdline"])]
-    assert left == []
+    assert [file.name for file in told.home.glob("**/run/*.pid")] == []
+    assert _marked(told.home) == []
+
+
+def test_people_are_told_where_to_look(told: Told) -> None:
+    for words in ("/v1/documentation", "/certificate.pdf", "act send cast_ballot", "--stop"):
+        assert words in told.output
 
 
 def test_keys_and_secrets_are_their_owners_alone(told: Told) -> None:
@@ -119,11 +123,14 @@ _ALWAYS = {"figures", "verify"}
 """Steps that only look."""
 
 
-def _pid_files(home: Path) -> Iterator[Path]:
-    for folder in (home / "run", home / "story" / "run"):
-        for file in folder.glob("*.pid"):
-            if psutil.pid_exists(json.loads(file.read_bytes())["pid"]):
-                yield file
+def _marked(home: Path) -> list[int]:
+    """Processes that any run in this home started."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get(MARK, "").startswith(str(home.resolve())):
+                found.append(process.pid)
+    return found
 
 
 def _expected() -> dict[str, Any]:
