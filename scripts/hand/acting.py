@@ -17,7 +17,7 @@ import msgspec
 from chaincode.acts import ACT_TYP
 from gateway.identity.signingrequest import credential_id
 from scripts.hand.errors import BadInput, HandError, NotKnown, Refused, Unreachable
-from scripts.hand.folder import Folder, KeptAct
+from scripts.hand.folder import Folder, KeptAct, Opening
 from scripts.hand.forms import Forms
 from scripts.hand.gateways import NOTHING_HAPPENED, PASSING, Answer, Gateways, NoAnswer, Turn
 from scripts.hand.signing import act_sha256, compact_jws
@@ -48,6 +48,7 @@ def sign(
     *,
     at: int | None = None,
     nonce: str | None = None,
+    openings: Mapping[str, Opening] | None = None,
 ) -> KeptAct:
     """An act of the folder's credential, signed now and kept.
 
@@ -75,6 +76,7 @@ def sign(
         jws=jws,
         fields=dict(fields),
         at=int(str(head["at"])),
+        openings=dict(openings or {}),
     )
     folder.keep_act(signed)
     return signed

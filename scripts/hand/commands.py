@@ -63,6 +63,12 @@ def add_verbs(verbs: Any) -> None:
         "--field", action="append", default=[], metavar="NAME=VALUE", help="JSON, or plain text"
     )
     send.add_argument("--fields", type=Path, metavar="FILE", help="a JSON object of fields")
+    vote = _add(actions, "vote", _vote, "cast a ballot, sealed where the motion asks for it")
+    vote.add_argument("motion")
+    vote.add_argument("--unit", action="append", required=True, help="may be given again")
+    vote.add_argument("--choice", action="append", required=True, help="e.g. for, against")
+    opening = _add(actions, "open", _open, "open a sealed ballot of one's own after the close")
+    opening.add_argument("nonce")
     again = _add(actions, "again", _send_again, "send the same bytes of an earlier act again")
     again.add_argument("nonce")
     asked = _add(actions, "look", _look, "what became of an earlier act, without sending it")
@@ -255,6 +261,21 @@ def _fields_of(file: Path | None) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise BadInput(f"{file} is not a JSON object")
     return fields
+
+
+async def _vote(args: argparse.Namespace, out: Printer) -> int:
+    person = Person.open(args.folder)
+    async with _gateways(args) as gateways:
+        accepted = await person.vote(gateways, args.motion, args.unit, args.choice)
+    return _tell_accepted(args, out, accepted)
+
+
+async def _open(args: argparse.Namespace, out: Printer) -> int:
+    person = Person.open(args.folder)
+    async with _gateways(args) as gateways:
+        opened = await person.open_ballot(gateways, args.nonce)
+    said = {"outcome": "Accepted", "opened": [_plain(one) for one in opened]}
+    return _tell(args, out, said, [f"Opened: transaction {one.tx_id}." for one in opened])
 
 
 async def _send_again(args: argparse.Namespace, out: Printer) -> int:

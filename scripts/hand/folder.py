@@ -40,6 +40,13 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     certificate_pem: str = ""
 
 
+class Opening(msgspec.Struct, frozen=True, kw_only=True):
+    """What opens one unit's sealed choice."""
+
+    salt: str
+    choices: tuple[str, ...]
+
+
 class KeptAct(msgspec.Struct, frozen=True, kw_only=True):
     """A signed act; the answer's fields are empty until it is known."""
 
@@ -52,6 +59,8 @@ class KeptAct(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     tx_id: str = ""
     block_number: int | None = None
+    openings: dict[str, Opening] = {}
+    """By unit, where choices are sealed; never sent with the act itself."""
 
 
 class Folder:

@@ -135,9 +135,10 @@ class Gateways:
         if self._session is not None:
             await self._session.close()
 
-    def only(self, address: str) -> "Gateways":
+    def only(self, address: str, *, patience_s: float | None = None) -> "Gateways":
         """The same with one of the addresses; lives as long as this one."""
-        one = Gateways([address], language=self._language, patience_s=self.patience_s)
+        patience_s = self.patience_s if patience_s is None else min(patience_s, self.patience_s)
+        one = Gateways([address], language=self._language, patience_s=patience_s)
         one._session = self._session
         return one
 

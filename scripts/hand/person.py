@@ -1,11 +1,11 @@
 """One person with one key, for programs: what the command does, as calls."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from gateway.identity.signingrequest import credential_id
-from scripts.hand import acting, certifying, proof, session
+from scripts.hand import acting, certifying, proof, session, voting
 from scripts.hand.acting import Accepted
 from scripts.hand.certifying import WAIT_S, Applicant, Guide
 from scripts.hand.errors import BadInput
@@ -97,6 +97,32 @@ class Person:
         return await acting.send(
             self.folder, gateways, await self.sign(gateways, act, fields, at=at)
         )
+
+    async def vote(
+        self,
+        gateways: Gateways,
+        motion_id: str,
+        unit_ids: Sequence[str],
+        choices: Sequence[str],
+        *,
+        at: int | None = None,
+    ) -> Accepted:
+        """Cast a ballot, sealed where the motion asks for it; see `voting` and `acting.send`."""
+        motion = await voting.read_motion(self.folder, gateways, motion_id)
+        fields, openings = voting.ballot_fields(motion, unit_ids, choices)
+        forms = await self.forms(gateways)
+        signed = acting.sign(self.folder, forms, "cast_ballot", fields, at=at, openings=openings)
+        return await acting.send(self.folder, gateways, signed)
+
+    async def open_ballot(
+        self, gateways: Gateways, nonce: str, *, at: int | None = None
+    ) -> list[Accepted]:
+        """Open the sealed choices of an act after the close, should a trustee's key not come."""
+        signed = self.folder.act(nonce)
+        return [
+            await self.send(gateways, "open_ballot", fields, at=at)
+            for fields in voting.opening_fields(signed.fields, signed.openings)
+        ]
 
     async def send_again(self, gateways: Gateways, nonce: str) -> Accepted:
         """Send the same bytes again, e.g. after NotKnown."""

@@ -142,9 +142,11 @@ async def test_what_is_no_answer_about_forms(said: Any) -> None:
 # --- Sending, whatever happens on the way ---
 
 
-async def outcome(folder: Folder, signed: KeptAct, *replies: Reply) -> tuple[Any, list[str]]:
+async def outcome(
+    folder: Folder, signed: KeptAct, *replies: Reply, patience_s: float = 20
+) -> tuple[Any, list[str]]:
     """What became of a sending, and what was asked; only ever these bytes."""
-    async with stub(*replies) as one, Gateways([one.address], patience_s=0.9) as gateways:
+    async with stub(*replies) as one, Gateways([one.address], patience_s=patience_s) as gateways:
         found: Any
         try:
             found = await send(folder, gateways, signed)
@@ -184,7 +186,7 @@ async def test_a_gateway_that_forgot_the_act_gets_it_again(folder: Folder, signe
 async def test_what_stays_unknown_is_said_to_be_unknown(
     folder: Folder, signed: KeptAct, reply: Reply
 ) -> None:
-    found, asked = await outcome(folder, signed, reply)
+    found, asked = await outcome(folder, signed, reply, patience_s=0.9)
     assert isinstance(found, NotKnown)
     assert f"act again {signed.nonce}" in str(found)
     assert found.exit_status == 3
@@ -198,7 +200,7 @@ async def test_what_stays_unknown_is_said_to_be_unknown(
 async def test_a_gateway_that_vouches_that_nothing_happened_is_believed(
     folder: Folder, signed: KeptAct, code: str
 ) -> None:
-    found, asked = await outcome(folder, signed, problem(503, code))
+    found, asked = await outcome(folder, signed, problem(503, code), patience_s=0.9)
     assert isinstance(found, Refused)
     assert (found.code, found.exit_status) == (code, 1)
     assert set(asked) == {"POST"}

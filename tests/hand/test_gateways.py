@@ -83,11 +83,11 @@ async def test_what_does_not_pass_is_not(status: int) -> None:
 
 async def test_patience_ends_with_the_last_answer() -> None:
     async with stub(problem(503, "gateway/full")) as one:
-        async with Gateways([one.address], patience_s=0.6) as gateways:
+        async with Gateways([one.address], patience_s=3) as gateways:
             with pytest.raises(Refused) as refused:
                 await gateways.call("GET", "/x")
         assert refused.value.code == "gateway/full"
-        assert len(one.asked) == 2
+        assert 2 <= len(one.asked) <= 4
 
 
 async def test_retry_after_is_heeded() -> None:
