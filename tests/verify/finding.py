@@ -6,7 +6,7 @@ changed archive from its beginning, only faster.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -27,13 +27,15 @@ class By(StrEnum):
 
 @dataclass(frozen=True)
 class Change:
-    """A changed archive; `first` is the first block that differs, None if the head alone does."""
+    """A changed archive: `blocks` are those from block `first` on, the first that differs, and
+    `head` is what the file announces; None if the head was written anew to fit."""
 
     kind: str
     by: By
     what: str
-    archive: Archive
-    first: int | None
+    first: int
+    blocks: Iterable[bytes]
+    head: Archive | None
 
 
 def is_found(change: Change, finding: Any) -> bool:
@@ -43,30 +45,21 @@ def is_found(change: Change, finding: Any) -> bool:
 
 def missed(archive: Archive, made: Sequence[Change]) -> list[Change]:
     """The changes that verification does not find."""
-    open_ones = [change for change in made if change.archive is not None]
-    left = [c for c in open_ones if c.first is None and not _ends_badly(c)]
     by_block: dict[int, list[Change]] = {}
-    for change in open_ones:
-        if change.first is not None:
-            by_block.setdefault(change.first, []).append(change)
+    for change in made:
+        by_block.setdefault(change.first, []).append(change)
     report = verifier.Report()
     chain = verifier.Chain(report, archive.channel, verifier.Judge(report, archive.channel))
-    for number, block in enumerate(archive.blocks):
-        left += [
-            change for change in by_block.pop(number, ()) if not _found_by_child(chain, change)
-        ]
-        chain.take(block)
+    left: list[Change] = []
+    for number in range(len(archive.blocks) + 1):
+        left += [change for change in by_block.get(number, ()) if not _found(chain, change)]
+        if number < len(archive.blocks):
+            chain.take(archive.blocks[number])
     assert not report.findings, report.findings[0]
-    left += [change for rest in by_block.values() for change in rest if not _ends_badly(change)]
     return left
 
 
-def _ends_badly(change: Change) -> bool:
-    """Verified whole: the head, or the number of blocks, is what was changed."""
-    return any(is_found(change, finding) for finding in verifier.verify(change.archive).findings)
-
-
-def _found_by_child(chain: Any, change: Change) -> bool:
+def _found(chain: Any, change: Change) -> bool:
     child = os.fork()
     if child == 0:
         os._exit(0 if _goes_on(chain, change) else 1)
@@ -77,10 +70,9 @@ def _found_by_child(chain: Any, change: Change) -> bool:
 
 
 def _goes_on(chain: Any, change: Change) -> bool:
-    assert change.first is not None
-    for block in change.archive.blocks[change.first :]:
+    for block in change.blocks:
         chain.take(block)
         if any(is_found(change, finding) for finding in chain.report.findings):
             return True
-    short = chain.height != change.archive.height or chain.tip.hex() != change.archive.tip
-    return short and change.by is not By.EVERYBODY
+    head = change.head
+    return head is not None and (head.height, head.tip) != (chain.height, chain.tip.hex())

@@ -6,7 +6,7 @@ organisations' clients. Keys of persons it has none.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -126,19 +126,25 @@ class Forger:
     # --- Blocks ---
 
     def resealed(self, archive: Archive, blocks: Sequence[Any], first: int = 1) -> Archive:
-        """Blocks chained and signed anew by the orderers from `first` on; marks stay."""
-        made = list(archive.blocks[:first])
-        previous = _sha256(verifier.header_bytes(blocks[first - 1].header))
-        orderers = consenters(archive)
+        """The archive with blocks chained and signed anew by the orderers from `first` on."""
+        data = [block.SerializeToString(deterministic=True) for block in blocks]
+        made = [*archive.blocks[:first], *self.resealing(archive, data, first)]
+        last = common_pb2.Block.FromString(made[-1])
+        tip = _sha256(verifier.header_bytes(last.header)).hex()
+        return verifier.Archive(archive.channel, len(made), tip, tuple(made))
+
+    def resealing(self, archive: Archive, blocks: Sequence[bytes], first: int) -> Iterator[bytes]:
+        """The same, one by one from `first` on; the peers' marks stay as they are."""
+        before = common_pb2.Block.FromString(blocks[first - 1])
+        previous, orderers = _sha256(verifier.header_bytes(before.header)), consenters(archive)
         for number in range(first, len(blocks)):
-            block = blocks[number]
+            block = common_pb2.Block.FromString(blocks[number])
             block.header.number = number
             block.header.previous_hash = previous
             block.header.data_hash = _sha256(b"".join(block.data.data))
             self._reseal(block, orderers)
             previous = _sha256(verifier.header_bytes(block.header))
-            made.append(block.SerializeToString(deterministic=True))
-        return verifier.Archive(archive.channel, len(made), previous.hex(), tuple(made))
+            yield block.SerializeToString(deterministic=True)
 
     def _reseal(self, block: Any, orderers: dict[int, bytes]) -> None:
         metadata = common_pb2.Metadata.FromString(block.metadata.metadata[0])

@@ -18,10 +18,11 @@ from typing import Any
 from fabric_protos.common import common_pb2
 
 from tests.verify.finding import By, Change, missed
-from tests.verify.forger import CONTRACT, Forger, Parts, blocks_of, take_apart
+from tests.verify.forger import CONTRACT, Forger, Parts, take_apart
 from tests.verify.verifier import Archive, verifier
 
 FEN = re.compile(rb'"(?:[a-z_]*_)?(?:fen|bank|free|budgeted|held)":(\d+)')
+BATCH = 500
 AREA = re.compile(rb'"area_dm2":(\d+)')
 
 Edit = Callable[[Parts, random.Random], bool]
@@ -40,84 +41,95 @@ class Changer:
             for index, envelope in enumerate(common_pb2.Block.FromString(data).data.data)
             if is_contract(envelope)
         ]
-        self.valid = [place for place in self.places if not self._mark(place)]
+        self.valid = [
+            (number, index)
+            for number, index in self.places
+            if not self._block(number).metadata.metadata[2][index]
+        ]
+        self.casting = [
+            (number, index)
+            for number, index in self.valid
+            if _motions_cast_for(take_apart(self._block(number).data.data[index]))
+        ]
+        self.crowded = [n for n in range(archive.height) if len(self._block(n).data.data) > 1]
+        self.whole = archive.to_bytes()
         self.closings = _closings(archive)
 
     # --- Whole blocks and transactions ---
 
     def drop_block(self, rng: random.Random, by: By) -> Change | None:
-        blocks = blocks_of(self.archive)
+        blocks = list(self.archive.blocks)
         number = rng.randrange(1, len(blocks) - (by is not By.OUTSIDER))
         del blocks[number]
         return self._made("drop block", by, f"{number}", blocks, number)
 
     def add_block(self, rng: random.Random, by: By) -> Change | None:
-        blocks = blocks_of(self.archive)
+        blocks = list(self.archive.blocks)
         number, source = rng.randrange(1, len(blocks)), rng.randrange(1, len(blocks))
-        blocks.insert(number, common_pb2.Block.FromString(self.archive.blocks[source]))
+        blocks.insert(number, self.archive.blocks[source])
         return self._made("add block", by, f"{source} at {number}", blocks, number)
 
     def swap_blocks(self, rng: random.Random, by: By) -> Change | None:
-        blocks = blocks_of(self.archive)
+        blocks = list(self.archive.blocks)
         one, other = sorted(rng.sample(range(1, len(blocks)), 2))
         blocks[one], blocks[other] = blocks[other], blocks[one]
         return self._made("swap blocks", by, f"{one} and {other}", blocks, one)
 
     def drop_transaction(self, rng: random.Random, by: By) -> Change | None:
         number, index = rng.choice(self.places)
-        blocks = blocks_of(self.archive)
-        del blocks[number].data.data[index]
-        self._unmark(blocks[number], index)
-        return self._made("drop transaction", by, f"{number}/{index}", blocks, number)
+        block = self._block(number)
+        del block.data.data[index]
+        marks = bytearray(block.metadata.metadata[2])
+        del marks[index]
+        return self._replaced("drop transaction", by, f"{number}/{index}", number, block, marks)
 
     def add_transaction(self, rng: random.Random, by: By) -> Change | None:
         (number, index), (source, copied) = rng.choice(self.places), rng.choice(self.places)
-        blocks = blocks_of(self.archive)
-        data = common_pb2.Block.FromString(self.archive.blocks[source]).data.data[copied]
-        blocks[number].data.data.insert(index, data)
-        marks = bytearray(blocks[number].metadata.metadata[2])
+        block = self._block(number)
+        block.data.data.insert(index, self._block(source).data.data[copied])
+        marks = bytearray(block.metadata.metadata[2])
         marks.insert(index, 0)
-        blocks[number].metadata.metadata[2] = bytes(marks)
         what = f"{source}/{copied} at {number}/{index}"
-        return self._made("add transaction", by, what, blocks, number)
+        return self._replaced("add transaction", by, what, number, block, marks)
 
     def reorder(self, rng: random.Random, by: By) -> Change | None:
-        blocks = blocks_of(self.archive)
-        number = rng.choice([n for n, block in enumerate(blocks) if len(block.data.data) > 1])
-        data = list(blocks[number].data.data)
-        marked = list(zip(data, blocks[number].metadata.metadata[2], strict=True))
+        number = rng.choice(self.crowded)
+        block = self._block(number)
+        before = list(block.data.data)
+        marked = list(zip(before, block.metadata.metadata[2], strict=True))
         rng.shuffle(marked)
-        if [one for one, _ in marked] == data:
+        if [one for one, _ in marked] == before:
             return None
-        del blocks[number].data.data[:]
-        blocks[number].data.data.extend(one for one, _ in marked)
-        blocks[number].metadata.metadata[2] = bytes(mark for _, mark in marked)
-        return self._made("reorder transactions", by, f"{number}", blocks, number)
+        del block.data.data[:]
+        block.data.data.extend(one for one, _ in marked)
+        marks = bytes(mark for _, mark in marked)
+        return self._replaced("reorder transactions", by, f"{number}", number, block, marks)
 
     def flip_bit(self, rng: random.Random, by: By) -> Change | None:
         """Anywhere in the file; or, with the orderers' help, in a block's transactions."""
         if by is By.OUTSIDER:
             return self._flip_anywhere(rng)
-        blocks = blocks_of(self.archive)
         number, index = rng.choice(self.places)
-        data = bytearray(blocks[number].data.data[index])
+        block = self._block(number)
+        data = bytearray(block.data.data[index])
         place = rng.randrange(len(data))
         data[place] ^= 1 << rng.randrange(8)
-        blocks[number].data.data[index] = bytes(data)
-        return self._made("flip a bit", by, f"{number}/{index} byte {place}", blocks, number)
+        block.data.data[index] = bytes(data)
+        return self._replaced("flip a bit", by, f"{number}/{index} byte {place}", number, block)
 
     def _flip_anywhere(self, rng: random.Random) -> Change | None:
-        data = bytearray(self.archive.to_bytes())
+        data = bytearray(self.whole)
         place = rng.randrange(len(data))
         data[place] ^= 1 << rng.randrange(8)
         what = f"byte {place} of the file"
         try:
             changed = verifier.read_archive(bytes(data))
         except verifier.NotAnArchive:
-            return Change("flip a bit", By.OUTSIDER, what, None, None)
+            changed = verifier.Archive("", 0, "", ())
         pairs = zip(changed.blocks, self.archive.blocks, strict=False)
-        first = next((n for n, (one, other) in enumerate(pairs) if one != other), None)
-        return Change("flip a bit", By.OUTSIDER, what, changed, first)
+        same = min(len(changed.blocks), len(self.archive.blocks))
+        first = next((n for n, (one, other) in enumerate(pairs) if one != other), same)
+        return Change("flip a bit", By.OUTSIDER, what, first, changed.blocks[first:], changed)
 
     # --- What transactions say ---
 
@@ -135,35 +147,28 @@ class Changer:
 
     def replayed_act(self, rng: random.Random, by: By) -> Change | None:
         """The acts of one transaction carried again by a later one, as if they were new."""
-        casting = [place for place in self.valid if _casts(self._parts(place))]
-        number, index = rng.choice(casting)
+        number, index = rng.choice(self.casting)
         later = rng.choice([n for n, _ in self.places if n > number] or [number])
-        blocks = blocks_of(self.archive)
-        envelope = blocks[number].data.data[index]
-        data = self.forger.changed(envelope, lambda parts: _renew(parts, rng))
-        blocks[later].data.data.append(data)
-        blocks[later].metadata.metadata[2] += b"\0"
-        return self._made("replayed act", by, f"{number}/{index} in {later}", blocks, later)
-
-    def _mark(self, place: tuple[int, int]) -> int:
-        block = common_pb2.Block.FromString(self.archive.blocks[place[0]])
-        return int(block.metadata.metadata[2][place[1]])
+        data = self.forger.changed(
+            self._block(number).data.data[index], lambda parts: _renew(parts, rng)
+        )
+        block = self._block(later)
+        block.data.data.append(data)
+        marks = block.metadata.metadata[2] + b"\0"
+        what = f"{number}/{index} in {later}"
+        return self._replaced("replayed act", by, what, later, block, marks)
 
     def _edited(self, kind: str, by: By, rng: random.Random, edit: Edit) -> Change | None:
         number, index = rng.choice(self.valid)
-        parts = self._parts((number, index))
+        block = self._block(number)
+        parts = take_apart(block.data.data[index])
         if not edit(parts, rng):
             return None
-        blocks = blocks_of(self.archive)
         is_all = by is By.EVERYBODY
         gone = kind == "removed endorsement"
         data = self.forger.assembled(parts, endorse=is_all or gone, sign=is_all or gone)
-        blocks[number].data.data[index] = data
-        return self._made(kind, by, f"{number}/{index} {parts.note}", blocks, number)
-
-    def _parts(self, place: tuple[int, int]) -> Parts:
-        block = common_pb2.Block.FromString(self.archive.blocks[place[0]])
-        return take_apart(block.data.data[place[1]])
+        block.data.data[index] = data
+        return self._replaced(kind, by, f"{number}/{index} {parts.note}", number, block)
 
     def make_late(self, parts: Parts, rng: random.Random | None) -> bool:
         """The whole transaction was made after the window, and says so everywhere."""
@@ -182,19 +187,24 @@ class Changer:
 
     # --- Putting it together ---
 
-    def _unmark(self, block: Any, index: int) -> None:
-        marks = bytearray(block.metadata.metadata[2])
-        del marks[index]
-        block.metadata.metadata[2] = bytes(marks)
+    def _block(self, number: int) -> Any:
+        return common_pb2.Block.FromString(self.archive.blocks[number])
 
-    def _made(self, kind: str, by: By, what: str, blocks: Sequence[Any], first: int) -> Change:
+    def _replaced(
+        self, kind: str, by: By, what: str, number: int, block: Any, marks: bytes | None = None
+    ) -> Change:
+        """One block in place of another, with other marks of its transactions if given."""
+        if marks is not None:
+            block.metadata.metadata[2] = bytes(marks)
+        blocks = list(self.archive.blocks)
+        blocks[number] = block.SerializeToString(deterministic=True)
+        return self._made(kind, by, what, blocks, number)
+
+    def _made(self, kind: str, by: By, what: str, blocks: list[bytes], first: int) -> Change:
         if by is By.OUTSIDER:
-            data = tuple(block.SerializeToString(deterministic=True) for block in blocks)
-            one = self.archive
-            changed = verifier.Archive(one.channel, one.height, one.tip, data)
-        else:
-            changed = self.forger.resealed(self.archive, blocks, first)
-        return Change(kind, by, what, changed, first)
+            return Change(kind, by, what, first, blocks[first:], self.archive)
+        resealing = self.forger.resealing(self.archive, blocks, first)
+        return Change(kind, by, what, first, resealing, None)
 
 
 KINDS: tuple[tuple[str, tuple[By, ...]], ...] = (
@@ -259,10 +269,6 @@ def _motions_cast_for(parts: Parts) -> set[str]:
     return {f"{key[0]}/motion/{key[2]}" for key in keys if key[1] == "ballot"}
 
 
-def _casts(parts: Parts) -> bool:
-    return bool(_motions_cast_for(parts))
-
-
 def _add_one(parts: Parts, rng: random.Random, pattern: re.Pattern[bytes]) -> bool:
     hits = [(write, hit) for write in parts.writes for hit in pattern.finditer(write.value)]
     if not hits:
@@ -309,9 +315,12 @@ def main() -> int:
     unfound: list[str] = []
     made_count = 0
     while made_count < args.count:
-        made = changes(changer, rng.randrange(2**32), min(250, args.count - made_count), args.kinds)
+        made = changes(
+            changer, rng.randrange(2**32), min(BATCH, args.count - made_count), args.kinds
+        )
         made_count += len(made)
         kinds.update(f"{change.kind} by {change.by}" for change in made)
+        sys.stderr.write(f"{made_count} changes\n")
         unfound += [f"{one.kind} by {one.by}: {one.what}" for one in missed(archive, made)]
     told = {"made": made_count, "kinds": dict(sorted(kinds.items())), "missed": unfound}
     sys.stdout.write(json.dumps(told, indent=1) + "\n")
