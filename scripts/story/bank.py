@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import aiohttp
 
-from gateway.bank.sandbox.program import READY_FILE
 from scripts.story.bankfiles import DemoFund, hasher
 from scripts.story.clock import wait_for
+from scripts.story.places import READY_FILE
 from scripts.story.world import World
 
 TIMEOUT_S: Final = 10.0

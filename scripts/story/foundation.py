@@ -9,13 +9,12 @@ from chaincode.model.base import Module, Org
 from gateway.database import open_tables
 from gateway.identity import vault
 from gateway.identity.rollimport import prepare_import, request_bytes
-from gateway.identity.sandbox.program import READY_FILE
 from gateway.identity.seal import load_key_file
 from gateway.identity.vault import Vault
 from scripts.hand.guides import SandboxGuide
 from scripts.story.clock import now_ms
 from scripts.story.people import Owner, co_owned, load_ids, save_ids
-from scripts.story.places import ORGS, ROLL
+from scripts.story.places import ORGS, READY_FILE, ROLL
 from scripts.story.settings import identity_database, identity_key_file
 from scripts.story.world import HOLDERS, World
 

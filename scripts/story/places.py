@@ -18,6 +18,8 @@ FIRST_PORT: Final = 7400
 OPERATIONS: Final = 10
 SANDBOXES: Final = 20
 PORTS_FILE: Final = "ports.json"
+READY_FILE: Final = "sandbox.json"
+"""Where a sandbox says how to reach it, once it answers."""
 ROLL: Final = Path(__file__).parent / "data" / "roll.csv"
 
 PortChoice = Literal["fixed", "auto"]

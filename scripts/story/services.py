@@ -20,7 +20,7 @@ from network.home import Network
 from network.nodes import Check, NativeSupervisor, NodeSpec, start_ready
 from scripts.story.bankfiles import exchange_folder
 from scripts.story.clock import now_ms
-from scripts.story.places import HOST, ORGS, Places
+from scripts.story.places import HOST, ORGS, READY_FILE, Places
 from scripts.story.settings import write_gateway_settings
 
 CHECKOUT: Final = Path(__file__).parents[2]
@@ -121,7 +121,7 @@ class Services:
 
     def _is_sandbox_up(self, data: Path) -> Check:
         async def check() -> bool:
-            return (data / "sandbox.json").is_file()
+            return (data / READY_FILE).is_file()
 
         return check
 

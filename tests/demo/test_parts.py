@@ -2,12 +2,16 @@
 
 import json
 import stat
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from rich.console import Console
 
 from chaincode import codec
 from chaincode.model.rule import DecisionRule
@@ -19,9 +23,11 @@ from scripts.story import desks
 from scripts.story.ballots import MIXED, PLAIN, Way, draw, mostly_for
 from scripts.story.bankfiles import bank_settings, name_customer
 from scripts.story.clock import TooLate, wait_for
+from scripts.story.demo import CONFIG, Demo
 from scripts.story.desks import Desk, operator, patiently
+from scripts.story.finish import CHECKOUT
 from scripts.story.papers import letter, picture, text
-from scripts.story.people import co_owned, read_owners
+from scripts.story.people import co_owned, key_of, read_owners
 from scripts.story.places import ORGS, open_places
 from scripts.story.rules import ELECTION, ORDINARY, TEMPLATES, short_rule
 
@@ -246,3 +252,45 @@ async def test_an_unknown_outcome_is_asked_again_and_then_told(
     never = Desk(Door(*[202] * desks.TRIES_MAX), "fuzemen", operator("token"))
     with pytest.raises(NotKnown):
         await never.state("freeze_roll")
+
+
+# --- A demo that never ran ---
+
+
+def _demo(home: Path) -> Demo:
+    return Demo.open(home, "auto", Console(quiet=True))
+
+
+async def test_stopping_what_never_ran_does_no_harm(tmp_path: Path) -> None:
+    demo = _demo(tmp_path / "home")
+    await demo.stop(wipe=False)
+    await demo.stop(wipe=True)
+    assert not (tmp_path / "home").exists()
+
+
+async def test_a_fresh_start_deletes_ledger_and_keys_alike(tmp_path: Path) -> None:
+    demo = _demo(tmp_path / "home")
+    places = open_places(demo.home, "auto")
+    key_of(places.people / "owner-0001")
+    await demo.stop(wipe=False)
+    assert (places.people / "owner-0001" / "key.pem").exists()
+    await demo.stop(wipe=True)
+    assert not demo.home.exists()
+
+
+async def test_a_demo_with_free_ports_has_a_network_of_its_own(tmp_path: Path) -> None:
+    demo = _demo(tmp_path / "home")
+    await demo.stop(wipe=False)
+    written = yaml.safe_load((demo.home / "network.yaml").read_text(encoding="utf-8"))
+    shipped = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    assert written == {**shipped, "ports": "auto"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"), [(["--ports", "7000"], 2), (["--unknown"], 2), (["--help"], 0)]
+)
+def test_bad_arguments_start_nothing(arguments: list[str], status: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.story", *arguments], cwd=CHECKOUT, capture_output=True
+    )
+    assert done.returncode == status
