@@ -102,8 +102,6 @@ class Bridge:
             left: list[Held] = []
             sent = await self._order(left)
             recorded = await self._record(left)
-        for held in left:
-            _log.warning("bank bridge: %s waits: %s", held.subject, held.code)
         return Round(sent=tuple(sent), recorded=recorded, left=tuple(left))
 
     # --- To the bank ---

@@ -15,7 +15,7 @@ from typing import Final
 
 from chaincode.errors import Refusal
 from gateway.bank.adapter import BankAdapter
-from gateway.bank.bridge import Bridge, Round
+from gateway.bank.bridge import Bridge, Held, Round
 from gateway.bank.directory import CustomerDirectory, DirectoryFile
 from gateway.bank.errors import BankError
 from gateway.bank.facts import Hasher
@@ -65,6 +65,8 @@ class Desk:
         self._stopping = asyncio.Event()
         self._trouble: tuple[float, str] | None = None
         """Since when (loop time) rounds fail, and why the last one did."""
+        self._left: frozenset[Held] = frozenset()
+        """What the last round could not deal with."""
 
     async def run(self) -> None:
         """Rounds until told to stop; the pause grows while they fail."""
@@ -140,10 +142,14 @@ class Desk:
         return self._open
 
     def _count(self, done: Round) -> str:
-        """Count what a round did; why the bank or the ledger could not be reached, if so."""
+        """Count what a round did, and tell once what it left; why the bank or the ledger could not
+        be reached, if so."""
         metrics = self._office.metrics
         metrics.bank_events.labels(self._community).inc(done.recorded)
         metrics.bank_waiting.labels(self._community).set(len(done.left))
+        for held in set(done.left) - self._left:
+            _log.warning("%s waits at the bank's desk: %s", held.subject, held.code)
+        self._left = frozenset(done.left)
         return next((held.code for held in done.left if held.is_passing), "")
 
     async def _pause(self, pause_s: float) -> None:

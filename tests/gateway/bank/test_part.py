@@ -269,7 +269,7 @@ async def test_a_journal_of_a_gateway_that_still_runs_is_waited_for(
 
 @folder_only
 async def test_a_payee_is_known_as_soon_as_the_directory_says_so(
-    town: Commons, sandbox: Sandbox, section: BankSection
+    town: Commons, sandbox: Sandbox, section: BankSection, caplog: pytest.LogCaptureFixture
 ) -> None:
     payee = {"payee_id": "plumber", "payee_sha256": HASHER.party(PLUMBER)}
     await town.done(Org.PROPERTY, "register_payee", payee_class="repair", **payee)
@@ -284,6 +284,12 @@ async def test_a_payee_is_known_as_soon_as_the_directory_says_so(
     async with bank_gateway(town, ledger_of(town), section) as api:
         place = {"community": town.community}
         await until(lambda: figure(api, "gateway_bank_waiting", **place) == 1)
+        done = figure(api, "gateway_bank_rounds_total", outcome="done", **place)
+        await until(
+            lambda: figure(api, "gateway_bank_rounds_total", outcome="done", **place) > done + 2
+        )
+        waits = [one.message for one in caplog.records if "waits" in one.message]
+        assert waits == ["p1 waits at the bank's desk: directory/unknown-payee"], "told once"
         assert await is_(town, "held")
         known = {"locksmith": CREDITOR, "plumber": PLUMBER}
         secret(section.directory_file, directory_text([town.community], known))
