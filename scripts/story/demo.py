@@ -26,6 +26,7 @@ from scripts.story.world import World, open_world
 
 CONFIG: Final = Path(__file__).parents[2] / "network" / "network.yaml"
 FIGURES: Final = "figures.json"
+AFTERWARDS: Final = "Everything is stopped now. Run it again without --once to look around."
 
 
 class Kept(msgspec.Struct):
@@ -55,7 +56,7 @@ class Demo:
         if fresh:
             await self.stop(wipe=True)
         try:
-            await self._play(file)
+            await self._play(file, once=once)
         finally:
             if once:
                 await asyncio.shield(self.stop(wipe=False))
@@ -79,7 +80,7 @@ class Demo:
             write_atomic(file, yaml.safe_dump(written, sort_keys=False).encode(), PRIVATE_FILE)
         return open_network(file, self.home)
 
-    async def _play(self, file: Path | None) -> None:
+    async def _play(self, file: Path | None, *, once: bool) -> None:
         began_s = time.monotonic()
         network = self._network()
         places = open_places(self.home, self.ports)
@@ -106,7 +107,8 @@ class Demo:
                 if file is not None:
                     finish.save(file, finish.summary(world, seconds))
                 self.console.print(f"\n{seconds:.0f} s, at most {teller.memory.most_mb} MB.\n")
-                for line in finish.where_to_look(world):
+                ending = [AFTERWARDS] if once else finish.where_to_look(world)
+                for line in ending:
                     self.console.print(line, highlight=False, markup=False)
 
     async def _scenes(self, world: World, keep: Any) -> None:

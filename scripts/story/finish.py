@@ -86,7 +86,8 @@ def where_to_look(world: World) -> list[str]:
     owner = next(one for one in world.owners if one.wards and one.number > len(ORGS) * 10)
     unit = owner.wards[0]
     key = world.places.people / owner.label
-    home = world.network.home
+    home, config = world.network.home, world.network.file
+    ports = "auto" if config.is_relative_to(home) else "fixed"
     return [
         "Each organisation's gateway, and what it offers:",
         *(f"  {org:<10} {url}/v1/documentation" for org, url in urls.items()),
@@ -99,9 +100,9 @@ def where_to_look(world: World) -> list[str]:
         f"  uv run commonhold act read /motions/{YOURS}/turnout --gateway {urls[ORGS[0]]} \\",
         f"    --folder {key}",
         "The nodes:",
-        f"  uv run commonhold --config {world.network.file} --home {home} status",
+        f"  uv run commonhold --config {config} --home {home} status",
         "Stop everything; the ledger stays, and the next run goes on with it:",
-        "  scripts/demo --stop",
+        f"  scripts/demo --stop --home {home} --ports {ports}",
     ]
 
 

@@ -17,6 +17,7 @@ from chaincode import codec
 from chaincode.model.rule import DecisionRule
 from chaincode.templates import load_templates
 from gateway.attachments.types import FILE_TYPES
+from network.home import open_network
 from scripts.hand.errors import NotKnown, Refused
 from scripts.hand.gateways import Answer, Gateways
 from scripts.story import desks
@@ -25,11 +26,13 @@ from scripts.story.bankfiles import bank_settings, name_customer
 from scripts.story.clock import TooLate, wait_for
 from scripts.story.demo import CONFIG, Demo
 from scripts.story.desks import Desk, operator, patiently
-from scripts.story.finish import CHECKOUT
+from scripts.story.finish import CHECKOUT, where_to_look
 from scripts.story.papers import letter, picture, text
 from scripts.story.people import co_owned, key_of, read_owners
 from scripts.story.places import ORGS, open_places
+from scripts.story.progress import MemoryWatch, Teller
 from scripts.story.rules import ELECTION, ORDINARY, TEMPLATES, short_rule
+from scripts.story.world import World
 
 PERIODS = {"notice_ms", "candidate_notice_ms", "extension_ms", "extensions_max", "objection_ms"}
 SEATS = {"seats", "seats_min", "max_choices"}
@@ -284,6 +287,25 @@ async def test_a_demo_with_free_ports_has_a_network_of_its_own(tmp_path: Path) -
     written = yaml.safe_load((demo.home / "network.yaml").read_text(encoding="utf-8"))
     shipped = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
     assert written == {**shipped, "ports": "auto"}
+
+
+async def test_people_are_told_where_to_look(tmp_path: Path) -> None:
+    demo = _demo(tmp_path / "home")
+    await demo.stop(wipe=False)
+    world = World(
+        network=open_network(demo.home / "network.yaml", demo.home),
+        places=open_places(demo.home, "auto"),
+        teller=Teller(Console(quiet=True), MemoryWatch(list)),
+        peers={},
+        gateways={},
+        owners=read_owners(),
+    )
+    said = "\n".join(where_to_look(world))
+    for org in ORGS:
+        assert f"{world.places.url(org)}/v1/documentation" in said
+    assert "/motions/gate-repair/certificate.pdf" in said
+    assert "act send cast_ballot" in said
+    assert f"scripts/demo --stop --home {demo.home} --ports auto" in said
 
 
 @pytest.mark.parametrize(

@@ -85,11 +85,6 @@ def test_nothing_is_left_running(told: Told) -> None:
     assert _marked(told.home) == []
 
 
-def test_people_are_told_where_to_look(told: Told) -> None:
-    for words in ("/v1/documentation", "/certificate.pdf", "act send cast_ballot", "--stop"):
-        assert words in told.output
-
-
 def test_keys_and_secrets_are_their_owners_alone(told: Told) -> None:
     story = told.home / "story"
     keys = list((story / "people").glob("*/key.pem"))
