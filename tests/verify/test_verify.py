@@ -1,5 +1,6 @@
 """The command: what it answers of a whole archive, of certificates, and of what is none."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from tests.verify.verifier import PROGRAM, Archive, verifier
 pytestmark = [pytest.mark.fabric, pytest.mark.timeout(MADE_S_MAX)]
 
 RUN_S_MAX = 120.0
+FUNCTION_LINES_MAX, FUNCTION_LINES_MEDIAN = 60, 10
 
 
 def run(*arguments: str | Path) -> tuple[int, list[str]]:
@@ -141,6 +143,14 @@ def test_it_imports_nothing_of_the_project() -> None:
     assert not names & set(own)
     others = names - set(sys.stdlib_module_names)
     assert others == {"cryptography", "fabric_protos", "google"}
+
+
+def test_its_functions_are_short() -> None:
+    tree = ast.parse(PROGRAM.read_text("utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    lines = {node.name: (node.end_lineno or 0) - node.lineno + 1 for node in functions}
+    assert max(lines.values()) <= FUNCTION_LINES_MAX
+    assert sorted(lines.values())[len(lines) // 2] <= FUNCTION_LINES_MEDIAN
 
 
 def _imports(line: str) -> bool:
