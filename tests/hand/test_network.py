@@ -98,7 +98,19 @@ class World:
     async def person(self, name: str, who: Applicant) -> Person:
         made = Person.create(self.folder / name)
         await made.certify(self.gateways, CHANNEL, who, self.guide)
+        await until(lambda: self._is_known(made))
         return made
+
+    async def _is_known(self, person: Person) -> bool:
+        """Whether every organisation's peer has the credential by now."""
+        try:
+            for address in self.addresses.values():
+                await person.log_in(self.gateways.only(address))
+        except Refused as refused:
+            if refused.code != "login/no-credential":
+                raise
+            return False
+        return True
 
 
 @asynccontextmanager
@@ -228,6 +240,7 @@ async def _founded(at: World) -> None:
     modules = {"channel": CHANNEL, "modules": ["voting", "funds"]}
     await at.operator(Org.REGULATOR, "PUT", "", modules)
     await at.operator(Org.REGULATOR, "PUT", place, {**key, "evidence_sha256": HASH})
+    await until(lambda: _is_there(at, Org.BANK, place))
     await at.operator(Org.BANK, "POST", f"{place}/confirmation", key)
     request = json.loads((at.folder / "import.json").read_bytes())
     del request["community"]
@@ -236,6 +249,14 @@ async def _founded(at: World) -> None:
     authority = {"initiators": ["committee", "petition", "regulator", "property"]}
     rule = without_reviews(times=times, authority=authority)
     await at.operator(Org.REGULATOR, "POST", "/rules", {"rule": rule})
+
+
+async def _is_there(at: World, org: Org, path: str) -> bool:
+    """Whether an organisation's peer has heard of what another one stated."""
+    headers = {"Authorization": f"Bearer {OPERATOR_TOKEN}"}
+    place = f"/v1/communities/{CHANNEL}{path}"
+    answer = await at.gateways.ask(at.addresses[org], "GET", place, headers=headers)
+    return answer.status == 200
 
 
 async def _seated(at: World, people: list[Person]) -> None:

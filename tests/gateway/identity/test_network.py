@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import serialization
 
 from chaincode.errors import NotFound
 from chaincode.model.base import Org
+from chaincode.model.community import Provider as AdmittedProvider
 from chaincode.model.credential import Credential
 from gateway.app import make_app, utc_ms
 from gateway.batcher import BatchSection
@@ -50,6 +51,7 @@ from tests.support.identity import ADMIN_TOKEN, PHONE, PROVIDER, ROLL, SEED, TOK
 from tests.support.network import CHANNEL, OrgAccess, RunningNetwork, document, running_network
 
 pytestmark = pytest.mark.fabric
+T = TypeVar("T")
 
 AUDIENCE = "https://regulator.example"
 DEADLINE_S = 120.0
@@ -145,6 +147,7 @@ async def found(
     await regulator.transact(
         CHANNEL, "register_provider", {**named, "evidence_sha256": "0" * 64}, channel=CHANNEL
     )
+    await eventually(lambda: ask(bank, CHANNEL, "provider", AdmittedProvider, provider_id=PROVIDER))
     await bank.transact(CHANNEL, "confirm_provider", named, channel=CHANNEL)
     request = msgspec.to_builtins(await prepare_import(CHANNEL, ROLL, service[OFFICE].vault))
     del request["community"]
@@ -193,7 +196,9 @@ async def test_an_owner_is_certified_logs_in_and_never_speaks_for_the_regulator(
         status = await certified(client, authority, who, Flow.COUNTER)
         certificate = x509.load_pem_x509_certificate(status["certificate_pem"].encode())
         assert certificate.subject.rfc4514_string() == f"CN={who.credential_id},OU=person"
-        credential = await _eventually_recorded(bank, who)
+        credential = await eventually(
+            lambda: ask(bank, CHANNEL, "credential", Credential, credential_id=who.credential_id)
+        )
         assert credential.public_key == who.public_key
         row = await service[OFFICE].issuing._certifications.find(who.credential_id)
         assert row is not None
@@ -205,14 +210,12 @@ async def test_an_owner_is_certified_logs_in_and_never_speaks_for_the_regulator(
         await _cannot_speak_for_the_regulator(real_network, who, pem, tmp_path)
 
 
-async def _eventually_recorded(bank: FabricLedger, who: Applicant) -> Credential:
-    """The bank's peer may have the block a moment after the regulator's."""
+async def eventually(asking: Callable[[], Awaitable[T]]) -> T:
+    """What one organisation's peer says, once it has the block that another's has already."""
     deadline = time.monotonic() + DEADLINE_S
     while True:
         try:
-            return await ask(
-                bank, CHANNEL, "credential", Credential, credential_id=who.credential_id
-            )
+            return await asking()
         except NotFound:
             if time.monotonic() > deadline:
                 raise
