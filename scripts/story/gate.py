@@ -4,6 +4,7 @@ import hashlib
 from typing import Any, Final
 
 from chaincode.model.base import Org
+from scripts.hand.errors import Refused
 from scripts.story import committee
 from scripts.story.ballots import MIXED, Poll, Way, draw, mostly_for
 from scripts.story.bankfiles import MAINTENANCE, PAYEE_CLASS
@@ -28,6 +29,7 @@ from scripts.story.world import World
 
 MOTION: Final = "gate-repair"
 BUDGET_FEN: Final = 850_000
+NO_FONT: Final = "certificate/no-font"
 SERVED_BY_POST: Final = 20
 ACKNOWLEDGED: Final = 10
 TEXT: Final = text("The gate is broken. The company asks for CNY 8,500.00 to repair it.\n")
@@ -189,7 +191,15 @@ def _ways(poll: Poll) -> str:
 
 async def _print(world: World) -> None:
     """The certificate as PDF, for everybody: no credential is asked for."""
-    data = await world.operator(Org.REGULATOR).download("certificate_pdf", motion_id=MOTION)
+    desk = world.nobody(Org.REGULATOR)
+    try:
+        data = await desk.download("certificate_pdf", motion_id=MOTION)
+    except Refused as refused:
+        if refused.code != NO_FONT:
+            raise
+        world.figures["certificate_sha256"] = None
+        world.teller.say("The certificate is not printed: no Chinese font (fonts-noto-cjk).")
+        return
     (world.places.kept / "certificate.pdf").write_bytes(data)
     world.figures["certificate_sha256"] = hashlib.sha256(data).hexdigest()
     world.teller.say(f"The certificate is published: {world.figures['certificate_sha256']}")

@@ -38,7 +38,7 @@ def write_gateway_settings(network: Network, places: Places, org: str) -> None:
         "projection": {"database": "readmodel.sqlite3"},
         "attachments": _attachments(places, org),
         "live": {"webhook_key_file": str(_secret(folder / "webhook.key"))},
-        "certificate": {"verify_url": f"{places.url(org)}/v1/openapi.json"},
+        "certificate": {"verify_url": f"{places.url(org)}/v1/documentation"},
     }
     if org == Org.REGULATOR:
         sections["identity"] = _identity(network, places)

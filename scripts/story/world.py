@@ -17,7 +17,7 @@ from scripts.hand.gateways import Gateways
 from scripts.hand.person import Person
 from scripts.hand.session import Session
 from scripts.story.clock import now_ms, wait_for
-from scripts.story.desks import Desk, Headers, operator, patiently
+from scripts.story.desks import Desk, Headers, no_proof, operator, patiently
 from scripts.story.people import Owner, key_of, load_ids, read_owners
 from scripts.story.places import ORGS, Places
 from scripts.story.progress import Teller
@@ -126,6 +126,10 @@ class World:
         """An organisation's desk in the hands of who runs its machines."""
         token = operator_token_file(self.places, org).read_text(encoding="ascii")
         return Desk(self._own(org), self.community, operator(token))
+
+    def nobody(self, org: Org) -> Desk:
+        """An organisation's gateway as anybody finds it."""
+        return Desk(self._own(org), self.community, no_proof)
 
     def staff(self, org: Org, person: Person) -> Desk:
         """An organisation's desk in the hands of a person who logs in there."""

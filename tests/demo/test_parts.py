@@ -19,13 +19,13 @@ from chaincode.templates import load_templates
 from gateway.attachments.types import FILE_TYPES
 from network.home import open_network
 from scripts.hand.errors import NotKnown, Refused
-from scripts.hand.gateways import Answer, Gateways
+from scripts.hand.gateways import Answer, Gateways, NoAnswer
 from scripts.story import desks
 from scripts.story.ballots import MIXED, PLAIN, Way, draw, mostly_for
 from scripts.story.bankfiles import bank_settings, name_customer
 from scripts.story.clock import TooLate, wait_for
 from scripts.story.demo import CONFIG, Demo
-from scripts.story.desks import Desk, operator, patiently
+from scripts.story.desks import Desk, no_proof, operator, patiently
 from scripts.story.finish import CHECKOUT, where_to_look
 from scripts.story.papers import letter, picture, text
 from scripts.story.people import co_owned, key_of, read_owners
@@ -244,6 +244,37 @@ async def test_a_transaction_goes_to_the_place_of_its_route() -> None:
     ((method, path, body),) = door.asked
     assert (method, body) == ("POST", {"opens_at": 1})
     assert path == "/v1/communities/fuzemen/motions/gate/publication"
+
+
+class Silent(Door):
+    """A gateway whose documents come with these statuses; 0 is no answer."""
+
+    async def ask(
+        self,
+        address: str,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        status = self.statuses.pop(0)
+        if not status:
+            raise NoAnswer(address, "TimeoutError", was_sent=True)
+        return Answer(address, status, {}, b'{"code": "certificate/no-font"}')
+
+
+async def test_a_document_is_asked_for_again_when_no_answer_comes() -> None:
+    desk = Desk(Silent(0, 0, 200), "fuzemen", no_proof)
+    assert b"no-font" in await desk.download("certificate_pdf", motion_id="gate")
+    with pytest.raises(NoAnswer):
+        await Desk(Silent(0, 0, 0), "fuzemen", no_proof).download("certificate_pdf", motion_id="g")
+
+
+async def test_a_document_that_cannot_be_made_is_no_document() -> None:
+    desk = Desk(Silent(503), "fuzemen", no_proof)
+    with pytest.raises(Refused, match="certificate/no-font"):
+        await desk.download("certificate_pdf", motion_id="gate")
 
 
 async def test_an_unknown_outcome_is_asked_again_and_then_told(
