@@ -51,6 +51,7 @@ TOKEN = "an operator's token of this test only"
 FIRST_FEN, SECOND_FEN = 500_000, 300_000
 LEFT_FEN = BUDGET_FEN - FIRST_FEN - SECOND_FEN
 KILLS = 3
+LIMITS = ("address_per_s", "address_burst", "credential_per_s", "credential_burst")
 
 
 @dataclass
@@ -109,7 +110,7 @@ def configure(network: RunningNetwork, folder: Path, org: Org) -> None:
         "fabric": {"communities": [COMMUNITY], "endorsers": REQUIRED},
         "login": {"audience": f"https://{org}.example", "database": str(home / "doors.db")},
         "clock": {"every_s": 1},
-        "limits": {"address_per_s": 1000, "address_burst": 1000},
+        "limits": dict.fromkeys(LIMITS, 1000),
     }
     if org is Org.BANK:
         bank = bank_settings(home / "bank", COMMUNITY)

@@ -89,9 +89,7 @@ async def test_another_key_file_opens_nothing(kept: Vault, database: Database) -
         await Vault.open(database, Key.new(), lambda: 1)
 
 
-async def test_the_key_file_can_be_changed(
-    kept: Vault, database: Database, file_key: Key
-) -> None:
+async def test_the_key_file_can_be_changed(kept: Vault, database: Database, file_key: Key) -> None:
     (wang,) = await take_in(kept, WANG)
     new = Key.new()
     await kept.change_key_file(new)
