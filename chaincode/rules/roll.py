@@ -197,9 +197,7 @@ def name_representative(
         raise Conflict("unit/named-lately", again_at=earlier[0].at + NAMING_PAUSE_MS)
     namings = [naming for naming in unit.namings if naming.owner_id != owner_id]
     namings.append(
-        Naming(
-            owner_id=owner_id, representative=representative, act_sha256=act_sha256, at=now_ms
-        )
+        Naming(owner_id=owner_id, representative=representative, act_sha256=act_sha256, at=now_ms)
     )
     return changed(
         unit,
