@@ -106,7 +106,8 @@ class Demo:
                 seconds = keep()
                 if file is not None:
                     finish.save(file, finish.summary(world, seconds))
-                self.console.print(f"\n{seconds:.0f} s, at most {teller.memory.most_mb} MB.\n")
+                most_mb = finish.summary(world, seconds)["rss_max_mb"]
+                self.console.print(f"\n{seconds:.0f} s, at most {most_mb} MB.\n")
                 ending = [AFTERWARDS] if once else finish.where_to_look(world)
                 for line in ending:
                     self.console.print(line, highlight=False, markup=False)

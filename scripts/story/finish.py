@@ -130,7 +130,7 @@ def summary(world: World, seconds: float) -> dict[str, Any]:
     return {
         **world.figures,
         "seconds_total": round(seconds, 1),
-        "rss_max_mb": world.teller.memory.most_mb,
+        "rss_max_mb": max(one["rss_max_mb"] for one in world.teller.took),
         "steps": world.teller.took,
         "ids": {
             "community": world.community,

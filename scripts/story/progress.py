@@ -63,7 +63,6 @@ class MemoryWatch:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._step_bytes = 0
-        self.most_bytes = 0
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Self:
@@ -90,11 +89,6 @@ class MemoryWatch:
         with self._lock:
             return self._step_bytes // BYTES_PER_MB
 
-    @property
-    def most_mb(self) -> int:
-        """The most memory so far, in MB."""
-        return self.most_bytes // BYTES_PER_MB
-
     def _watch(self) -> None:
         while not self._stop.wait(SAMPLE_S):
             self._look()
@@ -106,7 +100,6 @@ class MemoryWatch:
         found = sum(_resident(pid) for pid in pids)
         with self._lock:
             self._step_bytes = max(self._step_bytes, found)
-            self.most_bytes = max(self.most_bytes, found)
 
 
 def _with_children(pid: int) -> set[int]:
