@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from network.patches import SMARTBFT, Patch, PatchFailed, patched_modules
+from network.patches import CA_SECRETS, SMARTBFT, Patch, PatchFailed, patched_modules
 
 FABRIC_VERSION = "3.1.1"
 """The release that `fabric/go.mod` pins by its commit."""
@@ -91,6 +91,7 @@ FABRIC_CA = Recipe(
     packages=("github.com/hyperledger/fabric-ca/cmd/fabric-ca-server",),
     stamp=f"-X github.com/hyperledger/fabric-ca/lib/metadata.Version={FABRIC_CA_VERSION}",
     cgo=True,
+    patches=(CA_SECRETS,),
 )
 """With cgo, because its SQLite is a C library."""
 

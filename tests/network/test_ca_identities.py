@@ -11,7 +11,16 @@ from network.ca.errors import (
     IdentityDiffers,
 )
 from network.ca.model import Attribute, Credential, Reason, RegisteredIdentity, Registration, Role
-from tests.support.real_ca import asked, enrolled, key_ids, parsed, refused, registered_attributes
+from tests.support.real_ca import (
+    RunningCa,
+    asked,
+    enrolled,
+    kept_secret,
+    key_ids,
+    parsed,
+    refused,
+    registered_attributes,
+)
 
 pytestmark = pytest.mark.fabric
 
@@ -47,6 +56,21 @@ async def test_an_identity_registered_otherwise_is_left_alone(
     with pytest.raises(IdentityDiffers, match=words):
         await ca.ensure_registered(registrar, Registration(**wanted))  # type: ignore[arg-type]
     assert (await ca.enroll("fixed", "a secret")).cert_pem
+
+
+# --- How secrets are kept ---
+
+
+@pytest.mark.parametrize(("length", "cost"), [(8, 10), (31, 10), (32, 4), (60, 4)])
+async def test_only_a_random_secret_is_spared_stretching(
+    ca: CaClient, registrar: Credential, running_ca: RunningCa, length: int, cost: int
+) -> None:
+    name, secret = f"kept-{length}", "x" * length
+    wanted = Registration(enrollment_id=name, secret=secret, role=Role.PEER)
+    await ca.ensure_registered(registrar, wanted)
+    assert kept_secret(running_ca, name).startswith(f"$2a${cost:02}$")
+    await refused(ca.enroll(name, secret + "y"), 401, AUTHENTICATION_FAILED)
+    assert (await ca.enroll(name, secret)).cert_pem
 
 
 # --- Revocation ---

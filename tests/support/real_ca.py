@@ -1,7 +1,9 @@
 """A real Fabric CA server for tests, and what they ask of it again and again."""
 
 import json
+import sqlite3
 from collections.abc import Awaitable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +67,17 @@ async def enrolled(
 
 def parsed(pem: bytes) -> x509.Certificate:
     return x509.load_pem_x509_certificate(pem)
+
+
+def kept_secret(running: RunningCa, enrollment_id: str) -> str:
+    """What the authority's database holds of an identity's secret."""
+    query = "SELECT CAST(token AS TEXT) FROM users WHERE id = ?"
+    found = []
+    for file in running.server.folder.rglob("fabric-ca-server.db"):  # one of each authority
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
+            found += database.execute(query, (enrollment_id,)).fetchall()
+    ((token,),) = found
+    return str(token)
 
 
 def key_ids(pem: bytes) -> tuple[str, str]:
