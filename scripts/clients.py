@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from chaincode.model.base import Org
+from gateway.fabric.channel import Channel
 from gateway.fabric.client import FabricClient
 from gateway.fabric.connection import Connection, PeerAddress, Tls
 from gateway.fabric.contract import Contract
@@ -55,6 +56,13 @@ def settings_text(
 @asynccontextmanager
 async def contract_of(network: Network, org_id: str) -> AsyncIterator[Contract]:
     """The contract on the first channel, called as the org's gateway at the org's own peers."""
+    async with channel_of(network, org_id) as channel:
+        yield channel.contract(network.config.chaincode.name)
+
+
+@asynccontextmanager
+async def channel_of(network: Network, org_id: str) -> AsyncIterator[Channel]:
+    """The first channel, as the org's gateway sees it at the org's own peers."""
     org = network.topology().orgs[org_id]
     root = NodeFiles(org.peers[0].folder).tls_root.read_bytes()
     peers = [PeerAddress(peer.address()) for peer in org.peers]
@@ -62,8 +70,7 @@ async def contract_of(network: Network, org_id: str) -> AsyncIterator[Contract]:
     certificate, key = (next((msp / name).iterdir()) for name in ("signcerts", "keystore"))
     async with Connection(peers, Tls(root_certificates=root)) as connection:
         client = FabricClient(connection, *load_identity(org.msp_id, certificate, key))
-        channel = client.channel(network.config.channels[0].name)
-        yield channel.contract(network.config.chaincode.name)
+        yield client.channel(network.config.channels[0].name)
 
 
 @asynccontextmanager

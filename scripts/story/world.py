@@ -1,6 +1,7 @@
 """What every step of the story works with: the network, its gateways, the desks, the people."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -8,7 +9,7 @@ from typing import Any, Final
 
 from chaincode.model.base import Org
 from network.home import Network
-from scripts.clients import Ask, asking
+from scripts.clients import Ask, asking, channel_of
 from scripts.hand.acting import Accepted
 from scripts.hand.errors import Refused
 from scripts.hand.folder import KEY
@@ -37,6 +38,8 @@ class World:
     teller: Teller
     peers: Mapping[Org, Ask]
     """Queries at each organisation's own peer."""
+    heights: Mapping[Org, Callable[[], Awaitable[int]]]
+    """How many blocks each organisation's peer has."""
     gateways: Mapping[Org, Gateways]
     """For each organisation its own gateway first, then the others': what a phone tries."""
     owners: tuple[Owner, ...]
@@ -48,8 +51,21 @@ class World:
     _sessions: dict[tuple[str, str], tuple[Session, int]] = field(default_factory=dict)
 
     async def ask(self, function: str, fields: dict[str, Any]) -> Any:
-        """A query at the regulator's peer: how a step finds out whether it has been done."""
+        """A query at the regulator's peer: how a step finds out whether it has been done.
+
+        It sees what any organisation's gateway has said before: the peer first has as many blocks
+        as any. Raises TooLate.
+        """
+        await self._level()
         return await self.peers[Org.REGULATOR](function, fields)
+
+    async def _level(self) -> None:
+        found = await asyncio.gather(*(height() for height in self.heights.values()))
+
+        async def is_level() -> bool:
+            return await self.heights[Org.REGULATOR]() >= max(found)
+
+        await wait_for(is_level, "the regulator's peer has what the others have")
 
     async def seen_by_all(
         self,
@@ -161,11 +177,13 @@ async def open_world(network: Network, places: Places, teller: Teller) -> AsyncI
                 Gateways([places.url(one) for one in turned])
             )
         peers = {org: await stack.enter_async_context(asking(network, org)) for org in ORGS}
+        channels = {org: await stack.enter_async_context(channel_of(network, org)) for org in ORGS}
         yield World(
             network=network,
             places=places,
             teller=teller,
             peers=peers,
+            heights={org: channel.ledger.height for org, channel in channels.items()},
             gateways=gateways,
             owners=read_owners(),
         )

@@ -328,6 +328,7 @@ async def test_people_are_told_where_to_look(tmp_path: Path) -> None:
         places=open_places(demo.home, "auto"),
         teller=Teller(Console(quiet=True), MemoryWatch(list)),
         peers={},
+        heights={},
         gateways={},
         owners=read_owners(),
     )
