@@ -11,6 +11,7 @@ from gateway.identity import vault
 from gateway.identity.rollimport import prepare_import, request_bytes
 from gateway.identity.seal import load_key_file
 from gateway.identity.vault import Vault
+from scripts.hand.errors import Refused
 from scripts.hand.guides import SandboxGuide
 from scripts.story.clock import now_ms
 from scripts.story.people import Owner, co_owned, load_ids, save_ids
@@ -103,19 +104,26 @@ def evidence(name: str) -> str:
 
 
 async def name_representatives(world: World) -> None:
-    """The owners of each co-owned unit name one of them: both sign."""
+    """The owners of each co-owned unit name one of them: both sign.
+
+    Who did so in a run that was stopped may not do so again within the hour, and need not.
+    """
     units = co_owned(world.owners)
     slots = asyncio.Semaphore(CERTIFIED_AT_ONCE)
 
     async def name(owner: Owner, unit: str, chosen: Owner) -> None:
         async with slots:
-            await world.act(
-                world.person(owner),
-                ORGS[owner.number % len(ORGS)],
-                "name_representative",
-                unit_id=unit,
-                representative=world.holder(chosen),
-            )
+            try:
+                await world.act(
+                    world.person(owner),
+                    ORGS[owner.number % len(ORGS)],
+                    "name_representative",
+                    unit_id=unit,
+                    representative=world.holder(chosen),
+                )
+            except Refused as refused:
+                if refused.code != "unit/named-lately":
+                    raise
 
     async with asyncio.TaskGroup() as group:
         for unit, owners in units.items():
