@@ -81,10 +81,11 @@ def kept_secret(running: RunningCa, enrollment_id: str) -> str:
 
 
 def key_ids(pem: bytes) -> tuple[str, str]:
+    """Serial number and issuer's key id as the authority keeps them: without leading zeros."""
     certificate = parsed(pem)
     issuer = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
     assert issuer.key_identifier is not None
-    return f"{certificate.serial_number:x}", issuer.key_identifier.hex()
+    return f"{certificate.serial_number:x}", issuer.key_identifier.hex().lstrip("0")
 
 
 def registered_attributes(pem: bytes) -> dict[str, str]:
