@@ -20,6 +20,10 @@ from network.steps import StepFailed
 from network.up import bring_down, bring_up, upgrade_chaincode
 from tests.support.network import document, running_network
 from tests.support.network_acts import DEADLINE_S, eventually, processes_of
+from tests.support.ports import quiet_ports
+
+PORTS_MAX = 60
+"""More than the network below takes."""
 
 pytestmark = pytest.mark.fabric
 
@@ -60,15 +64,16 @@ def test_a_service_that_never_serves_is_named(tmp_path: Path) -> None:
 
 
 def test_a_port_in_use_is_named_with_its_holder(tmp_path: Path) -> None:
+    base = quiet_ports(PORTS_MAX)
+    port = base + 4  # the peer's listener is the sixth port given out, after ca and orderer
+    listen = f"s=socket.create_server(('127.0.0.1',{port}))"
     holder = subprocess.Popen(
-        [sys.executable, "-c", "import socket,sys\ns=socket.create_server(('127.0.0.1',0))\n"
-         "print(s.getsockname()[1],flush=True)\nsys.stdin.read()"],
+        [sys.executable, "-c", f"import socket,sys\n{listen}\nprint(flush=True)\nsys.stdin.read()"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     with holder:
         assert holder.stdout is not None
-        port = int(holder.stdout.readline())
-        base = port - 4  # the peer's listener is the sixth port given out, after ca and orderer
+        holder.stdout.readline()
         failure = failing(tmp_path, ports=base)
         assert holder.stdin is not None
         holder.stdin.close()
