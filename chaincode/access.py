@@ -99,6 +99,7 @@ ACCESS: Final[tuple[Access, ...]] = (
     _transaction(
         "issue_credential", None, EMPLOYERS, "Records a credential that a provider attested."
     ),
+    _transaction("issue_credentials", None, EMPLOYERS, "Records up to 100 credentials at once."),
     _transaction("suspend_credential", None, EMPLOYERS, "Suspends a credential."),
     _transaction("resume_credential", None, EMPLOYERS, "Ends a suspension."),
     _transaction("revoke_credential", None, EMPLOYERS, "Revokes a credential for good."),

@@ -101,6 +101,7 @@ MATRIX: Final[Mapping[str, frozenset[Who]]] = {
     "end_provider": REGULATOR | OPERATOR,
     "provider": MEMBERS | OPERATOR,
     "issue_credential": REGULATOR | COMPANY | BANK | ARBITRATION | OPERATOR,
+    "issue_credentials": REGULATOR | COMPANY | BANK | ARBITRATION | OPERATOR,
     "suspend_credential": REGULATOR | COMPANY | BANK | ARBITRATION,
     "resume_credential": REGULATOR | COMPANY | BANK | ARBITRATION,
     "revoke_credential": REGULATOR | COMPANY | BANK | ARBITRATION,

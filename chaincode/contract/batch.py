@@ -1,9 +1,4 @@
-"""Many signed acts in one Fabric transaction, each with its own answer.
-
-One bad act never spoils its neighbours: what it wrote is taken back, and its answer says why. A
-later act of a batch sees what an earlier one wrote. Only refusals are answered like this: any
-other exception is a defect and ends the transaction.
-"""
+"""Many signed acts in one Fabric transaction, each with its own answer."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -11,17 +6,16 @@ from typing import Final
 
 from chaincode import acts, codec, keys
 from chaincode.access import AFTER_OFFICE, BY_NAME, Access, Kind, require_role
+from chaincode.contract.answering import answer_each
 from chaincode.contract.communities import require_community, require_module
 from chaincode.contract.companies import require_in_office
 from chaincode.contract.handlers import Actor, Call, Handler, Request
 from chaincode.errors import BadInput, Conflict, NotAllowed, Refusal
-from chaincode.model.act import ACCEPTED, ActRecord, Answer, Answers
+from chaincode.model.act import ActRecord, Answers
 from chaincode.model.base import Id, Nonce, Record
 from chaincode.model.community import Community
 from chaincode.model.credential import Credential, Standing, standing
 from chaincode.world import World
-
-OK = 200
 
 
 class AcceptedActRequest(Request):
@@ -41,6 +35,11 @@ class _Readable(Record):
     credential_key: str
     nonce_key: str
 
+    @property
+    def sha256(self) -> str:
+        """Hash of the signing input: the act's identity."""
+        return self.act.sha256
+
 
 async def submit_acts(
     world: World, call: Call, jws_list: Sequence[bytes], handlers: Mapping[str, Handler]
@@ -48,8 +47,7 @@ async def submit_acts(
     """Apply acts in order and answer each.
 
     A single act's refusal is the transaction's. When each of several is refused the answers come
-    back all the same, and nothing is written: whoever sent them need not have that ordered. (A
-    refusal would travel in an HTTP/2 header, which cannot hold 200 answers.)
+    back all the same, and nothing is written: whoever sent them need not have that ordered.
 
     The whole is refused if
 
@@ -73,10 +71,7 @@ async def submit_acts(
     community = await require_community(world)
     readable = [_read(world, call, jws, handlers) for jws in jws_list]
     await _prefetch(world, [item for item in readable if isinstance(item, _Readable)])
-    results = [await _try(world, call, community, item) for item in readable]
-    if len(results) == 1 and isinstance(results[0], Refusal):
-        raise results[0]
-    return Answers(answers=tuple(map(_answer, readable, results)))
+    return await answer_each(world, readable, lambda item: _apply(world, call, community, item))
 
 
 def _read(
@@ -119,18 +114,6 @@ async def _prefetch(world: World, readable: Sequence[_Readable]) -> None:
     await world.prefetch(wanted)
 
 
-async def _try(
-    world: World, call: Call, community: Community, item: _Readable | Refusal
-) -> str | Refusal:
-    if isinstance(item, Refusal):
-        return item
-    try:
-        with world.all_or_nothing():
-            return await _apply(world, call, community, item)
-    except Refusal as refusal:
-        return refusal
-
-
 async def _apply(world: World, call: Call, community: Community, item: _Readable) -> str:
     """Verify and carry out one act; gives the id of the transaction that first accepted it.
 
@@ -157,15 +140,6 @@ async def _apply(world: World, call: Call, community: Community, item: _Readable
     record = ActRecord(act=item.row.name, sha256=item.act.sha256, tx_id=call.tx_id, at=call.now_ms)
     world.save(item.nonce_key, record)
     return call.tx_id
-
-
-def _answer(item: _Readable | Refusal, result: str | Refusal) -> Answer:
-    sha256 = item.act.sha256 if isinstance(item, _Readable) else ""
-    if isinstance(result, str):
-        return Answer(sha256=sha256, status=OK, code=ACCEPTED, details={}, tx_id=result)
-    # A library's own words may differ between endorsers, and an answer may not.
-    details = {name: value for name, value in result.details.items() if name != "reason"}
-    return Answer(sha256=sha256, status=result.status, code=result.code, details=details, tx_id="")
 
 
 async def accepted_act(world: World, _call: Call, request: AcceptedActRequest) -> ActRecord:

@@ -1,4 +1,4 @@
-"""What the ledger keeps of acts, and how each is answered."""
+"""What the ledger keeps of acts, and how each of a batch is answered."""
 
 from typing import Final
 
@@ -23,15 +23,15 @@ class ActRecord(Record):
 
 
 class Answer(Record):
-    """What became of one act of a batch, in the batch's order."""
+    """What became of one act or attestation of a batch, in the batch's order."""
 
     sha256: str
-    """The act's identity, or an empty string when it could not be read."""
+    """Its identity, or an empty string when it could not be read."""
     status: int
     code: str
     details: dict[str, int | str]
     tx_id: str
-    """The transaction that first accepted the act; empty when it is refused."""
+    """The transaction that first accepted it; empty when it is refused."""
 
 
 class Answers(Record):

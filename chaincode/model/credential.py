@@ -7,6 +7,7 @@ from chaincode.model.base import Id, Org, Record, Role, Sha256, TimeMs
 
 ATTESTATION_TYP: Final = "commonhold-attestation+jws"
 ATTESTATION_BYTES_MAX: Final = 4 * 1024
+ATTESTATIONS_PER_TRANSACTION_MAX: Final = 100
 ATTESTATION_AGE_MS_MAX: Final = 24 * 60 * 60 * 1000
 """How long after the attestation a credential may be issued."""
 ATTESTATION_AHEAD_MS_MAX: Final = 120 * 1000

@@ -90,14 +90,18 @@ def require_issuer(attestation: Attestation, org: Org, channel: str, community: 
 
 
 def require_provider(provider: Provider | None) -> Provider:
-    """The provider, which must be known, confirmed and not ended."""
+    """The provider; NotAllowed ``provider/unknown`` when nobody named it."""
     if provider is None:
         raise NotAllowed("provider/unknown")
+    return provider
+
+
+def require_attesting(provider: Provider) -> None:
+    """Refuse (NotAllowed) a provider that is not confirmed, or that has ended."""
     if provider.confirmed_at is None:
         raise NotAllowed("provider/not-confirmed")
     if provider.ended_at is not None:
         raise NotAllowed("provider/not-active")
-    return provider
 
 
 def require_place(attestation: Attestation, *, on_register: bool, seated: bool) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from chaincode.model.act import Answers
 from chaincode.model.base import Count, Id, Org, Sha256, TimeMs
 from chaincode.model.committee import (
     Committee,
@@ -28,6 +29,8 @@ from gateway.routes import Route
 
 ROLL_BYTES_MAX: Final = 8 * 1024 * 1024
 """The chaincode's limit of one request; a roll of 20,000 units fits."""
+ATTESTATIONS_BYTES_MAX: Final = 512 * 1024
+"""The chaincode's 100 attestations of 4 KiB each fit."""
 
 _REGULATOR = (Org.REGULATOR,)
 _EMPLOYERS = (Org.REGULATOR, Org.PROPERTY, Org.BANK, Org.ARBITRATION)
@@ -120,6 +123,16 @@ CREDENTIALS: Final[tuple[Route, ...]] = (
         Credential,
         orgs=_EMPLOYERS,
         attestation=str,
+    ),
+    statement(
+        "issue_credentials",
+        "/credential-batches",
+        "Records up to 100 credentials at once, each with its own answer.",
+        "credentials",
+        Answers,
+        orgs=_EMPLOYERS,
+        body_bytes_max=ATTESTATIONS_BYTES_MAX,
+        attestations=tuple[str, ...],
     ),
     query(
         "credential", "/credentials/{credential_id}", "One credential.", "credentials", Credential

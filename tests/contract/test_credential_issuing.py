@@ -61,6 +61,11 @@ def role(role: Role, holder_id: str = "ann") -> Put:
     return attests(role=role, holder_id=holder_id)
 
 
+async def ended_provider(scene: Scene) -> None:
+    """The provider had been admitted and attests no more."""
+    await scene.town.done(Org.REGULATOR, "end_provider", provider_id="police-1")
+
+
 def issued_before(number: int, same_key: bool) -> Put:
     """Ann has a credential: with this id, or with this key."""
 
@@ -80,7 +85,11 @@ class IssueScene(Scene):
         header = {"typ": ATTESTATION_TYP, "kid": provider_id}
         jws = signer.sign(self.request["said"], **header).decode()
         fields = {name: self.request[name] for name in ("community",) if name in self.request}
-        return await self.town.call(self.org, self.function, attestation=jws, **fields)
+        return await self.town.call(self.org, self.function, **self.asked(jws), **fields)
+
+    def asked(self, jws: str) -> dict[str, Any]:
+        """How the call hands the attestation over."""
+        return {"attestation": jws}
 
 
 NOW = 1_790_000_000_000
@@ -95,6 +104,7 @@ ISSUE_FAULTS = [
     Fault(403, "attestation/other-community", attests(community="other")),
     Fault(403, "provider/unknown", signed_by("nobody")),
     Fault(403, "attestation/forged", signed_by("police-1", key=Person("x", "y"))),
+    Fault(403, "provider/not-active", ended_provider),
     Fault(404, "holder/not-on-register", attests(holder_id="nobody")),
     Fault(409, "credential/exists-with-different-content", issued_before(1, same_key=False)),
     Fault(409, "credential/key-in-use", issued_before(7, same_key=True)),
@@ -112,23 +122,27 @@ APART = [("attestation/from-the-future", "attestation/too-old")]
     [(one, two) for one, two in pairs(ISSUE_FAULTS) if (one.code, two and two.code) not in APART],
 )
 async def test_issue_refuses_in_order(town: Town, first: Fault, second: Fault | None) -> None:
-    person = ann()
-    said = town.attestation(person, Role.OWNER)
-    request = {"said": said, "person": person, "provider": ("police-1", None)}
-    scene = IssueScene(town, Org.REGULATOR, "issue_credential", request)
+    scene = IssueScene(town, Org.REGULATOR, "issue_credential", asked_for(town))
     await assert_first_answers(scene, first, second)
 
 
-@pytest.mark.parametrize(
-    ("jws", "code"),
-    [
-        ("", "attestation/malformed"),
-        ("a.b", "attestation/malformed"),
-        ("业主.b.c", "attestation/malformed"),
-        ("a" * (ATTESTATION_BYTES_MAX + 1), "attestation/oversize"),
-        (f"{b64(b'{}')}.e30.AA", "input/malformed"),
-    ],
-)
+def asked_for(town: Town) -> dict[str, Any]:
+    """What a scene starts from: Ann's first credential."""
+    person = ann()
+    said = town.attestation(person, Role.OWNER)
+    return {"said": said, "person": person, "provider": ("police-1", None)}
+
+
+NO_ATTESTATIONS = [
+    ("", "attestation/malformed"),
+    ("a.b", "attestation/malformed"),
+    ("业主.b.c", "attestation/malformed"),
+    ("a" * (ATTESTATION_BYTES_MAX + 1), "attestation/oversize"),
+    (f"{b64(b'{}')}.e30.AA", "input/malformed"),
+]
+
+
+@pytest.mark.parametrize(("jws", "code"), NO_ATTESTATIONS)
 async def test_what_is_no_attestation(town: Town, jws: str, code: str) -> None:
     outcome = await town.call(Org.REGULATOR, "issue_credential", attestation=jws)
     assert refusal(outcome) == (400, code)

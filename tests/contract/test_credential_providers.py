@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chaincode.model.base import Org, Role
-from tests.support.people import Person
+from tests.support.people import Person, b64
 from tests.support.town import HASH, Town, refusal, sha, unit_row
 
 NOW = 1_790_000_000_000
@@ -67,6 +67,16 @@ async def test_an_ended_provider_attests_no_more(town: Town) -> None:
     request = {"provider_id": "police-1", "public_key": town.provider.public_key}
     outcome = await town.call(Org.BANK, "confirm_provider", **request)
     assert refusal(outcome) == (409, "provider/ended")
+
+
+async def test_what_an_ended_provider_attested_keeps_its_answer(town: Town) -> None:
+    jws = town.attested(ann(), Role.OWNER)
+    first = await town.done(Org.REGULATOR, "issue_credential", attestation=jws)
+    await town.done(Org.REGULATOR, "end_provider", provider_id="police-1")
+    assert await town.done(Org.REGULATOR, "issue_credential", attestation=jws) == first
+    forged = ".".join((*jws.split(".")[:2], b64(bytes(64))))
+    outcome = await town.call(Org.REGULATOR, "issue_credential", attestation=forged)
+    assert refusal(outcome) == (403, "attestation/forged")
 
 
 async def test_naming_a_provider_is_refused_in_order(town: Town) -> None:

@@ -38,6 +38,36 @@ async def credentials(town: Commons) -> None:
     assert refusal(refused) == (403, "provider/not-active")
 
 
+async def credentials_at_once(town: Commons) -> None:
+    """A batch with everything in it: new, replaced, replaced within, again, refused, unreadable."""
+    await town.settle()
+    first, second, other = (Person("o1", f"cred-o1-{n}") for n in (1, 2, 3))
+    other.key = first.key
+    stranger = town.attested(Person("nobody", "cred-nobody"), Role.OWNER)
+    owner = town.attested(Person("o2", "cred-o2-1"), Role.OWNER)
+    taken = town.attested(Person("o2", "cred-o3"), Role.OWNER)
+    batch = [
+        *(town.attested(person, Role.OWNER) for person in (first, second, other)),
+        *(stranger, owner, owner, taken, "nonsense"),
+        Person("p", "police-1").sign(b"{}").decode(),
+    ]
+    answers = (await town.done(Org.REGULATOR, "issue_credentials", attestations=batch))["answers"]
+    assert [one["code"] for one in answers] == [
+        *("accepted", "accepted", "credential/key-in-use", "holder/not-on-register"),
+        *("accepted", "accepted", "credential/exists-with-different-content"),
+        *("attestation/malformed", "attestation/type"),
+    ]
+    assert len({one["tx_id"] for one in answers if one["status"] == 200}) == 1
+    found = (await town.ask("holder_credentials", holder_id="o1"))["credentials"]
+    chain = [(one["credential_id"], one["replaced_by"]) for one in found]
+    assert chain == [("cred-o1-2", None), ("cred-o1-1", "cred-o1-2"), ("cred-o1", "cred-o1-1")]
+    again = {"attestations": [owner, stranger]}
+    known, refused = (await town.done(Org.REGULATOR, "issue_credentials", **again))["answers"]
+    assert (known, refused["code"]) == (answers[4], "holder/not-on-register")
+    alone = await town.call(Org.REGULATOR, "issue_credentials", attestations=[stranger])
+    assert refusal(alone) == (404, "holder/not-on-register")
+
+
 async def register(town: Commons) -> None:
     """Units imported, sold, corrected, removed; a representative; a roll frozen."""
     rows = [unit_row("1-1-1", "ann", "ben"), unit_row("1-1-2", "cy"), unit_row("1-1-3", "dee")]
@@ -158,6 +188,7 @@ PEOPLE = (
         "suspend_credential resume_credential revoke_credential community provider credential "
         "holder_credentials unit_credentials",
     ),
+    scenario(credentials_at_once, "issue_credentials holder_credentials"),
     scenario(
         register,
         "import_roll transfer_unit correct_unit remove_unit freeze_roll name_representative "
