@@ -123,6 +123,13 @@ RECORDS = {
         "issue_credential", "credential", says("public_key", "B" + 86 * "A"),
         "credential/not-as-attested",
     ),
+    "another holder in a batch": (
+        "issue_credentials", "credential", says("holder_id", "o9"), "credential/not-as-attested",
+    ),
+    "an old one that stays in force": (
+        "issue_credentials", "holder", says("credential_id", "cred-o1"),
+        "credential/not-as-attested",
+    ),
     "another choice": ("cast_ballot", "ballot", says("choices", ["none"]), "ballot/not-derived"),
     "another voter": ("cast_ballot", "ballot", says("cast_by", "o9"), "ballot/not-derived"),
     "an earlier time": ("cast_ballot", "ballot", says("first_at", 1), "ballot/not-derived"),
@@ -230,6 +237,69 @@ def test_an_act_kept_back_is_found(archive: Archive, forger: Forger) -> None:
 
     place = places(archive, "cast_ballot", "ballot")[0]
     assert "act/other-answer" in found_after(archive, forger, place, refuse)
+
+
+def answers_changed(change: Callable[[list[dict[str, Any]]], None]) -> Callable[[Parts], None]:
+    """What a batch answered is told otherwise."""
+
+    def edit(parts: Parts) -> None:
+        told = json.loads(parts.action.response.payload)
+        change(told["answers"])
+        parts.action.response.payload = verifier.canonical(told)
+
+    return edit
+
+
+def attestations_changed(change: Callable[[list[str]], None]) -> Callable[[Parts], None]:
+    """What a batch asked for is told otherwise."""
+
+    def edit(parts: Parts) -> None:
+        asked = json.loads(parts.args[1])
+        change(asked["attestations"])
+        parts.args[1] = json.dumps(asked).encode()
+
+    return edit
+
+
+def refused(answers: list[dict[str, Any]]) -> None:
+    answers[0] |= {"status": 403, "code": "attestation/forged", "tx_id": ""}
+
+
+def accepted(answers: list[dict[str, Any]]) -> None:
+    answers[2] |= {"status": 200, "code": "accepted", "tx_id": answers[0]["tx_id"]}
+
+
+BATCHES = {
+    "an answer dropped": (answers_changed(lambda told: told.pop()), "credential/answers"),
+    "a credential kept back": (answers_changed(refused), "credential/other-answer"),
+    "a refused one accepted": (answers_changed(accepted), "credential/other-answer"),
+    "another reason": (
+        answers_changed(lambda told: told[3].update(code="holder/not-seated")),
+        "credential/other-answer",
+    ),
+    "another first time": (
+        answers_changed(lambda told: told[1].update(tx_id="0" * 64)), "credential/other-answer",
+    ),
+    "another order": (
+        attestations_changed(lambda asked: asked.insert(0, asked.pop(1))),
+        "credential/not-as-attested",
+    ),
+    "an attestation swapped": (
+        attestations_changed(lambda asked: asked.__setitem__(0, asked[3])),
+        "credential/other-answer",
+    ),
+    "an attestation dropped": (attestations_changed(lambda asked: asked.pop()),
+                               "credential/answers"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_a_changed_batch_of_credentials_is_found(
+    archive: Archive, forger: Forger, name: str
+) -> None:
+    change, code = BATCHES[name]
+    place = places(archive, "issue_credentials", "credential")[-1]
+    assert code in found_after(archive, forger, place, change)
 
 
 def test_another_organisations_call_is_found(archive: Archive, forger: Forger) -> None:
