@@ -186,13 +186,11 @@ class Certifications:
 
         await self._database.run(note)
 
-    async def due(self, now_ms: int, count_max: int) -> Sequence[Certification]:
-        """Certifications whose issuing may go on now, longest due first."""
-        rows = await self._rows(
-            "SELECT * FROM certification WHERE phase = $1 AND next_at <= $2"
-            " ORDER BY next_at, credential_id LIMIT $3",
-            *(Phase.ISSUING.value, now_ms, count_max),
-        )
+    async def due(self, now_ms: int, count_max: int, *, attested: bool) -> Sequence[Certification]:
+        """Certifications whose issuing may go on now, longest due first: those that have their
+        attestation, or those that do not."""
+        query = _TO_RECORD if attested else _TO_ATTEST
+        rows = await self._rows(query, Phase.ISSUING.value, now_ms, count_max)
         return [_certification(row) for row in rows]
 
     async def note_certificate(self, one: Certification, pem: str, valid_until_at: int) -> None:
@@ -262,6 +260,14 @@ def new_salt() -> str:
 
 
 _SELECT: Final = "SELECT * FROM certification WHERE credential_id = $1"
+_TO_ATTEST: Final = (
+    "SELECT * FROM certification WHERE phase = $1 AND next_at <= $2 AND attestation IS NULL"
+    " ORDER BY next_at, credential_id LIMIT $3"
+)
+_TO_RECORD: Final = (
+    "SELECT * FROM certification WHERE phase = $1 AND next_at <= $2 AND attestation IS NOT NULL"
+    " ORDER BY next_at, credential_id LIMIT $3"
+)
 _STEPS: Final = "SELECT * FROM certification_step WHERE credential_id = $1"
 
 

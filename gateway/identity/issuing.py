@@ -2,28 +2,32 @@
 
     certify  the owner's request is enrolled at the Fabric CA     looked up by id and key first
     attest   the provider signs what the credential will say      gives the same JWS again
-    record   `issue_credential` with the attestation              looked up by id first
+    record   `issue_credentials` with the attestations            the same one gets its first answer
 
 Each step's outcome is kept before the next begins. Killed anywhere, or left without an answer, the
-worker takes the row up again and finds what was done. What will never succeed ends the
-certification with its code; everything else is tried again, later and later, for 24 hours.
+worker takes the row up again and does what is left. What will never succeed ends the certification
+with its code; everything else is tried again, later and later, for 24 hours.
+
+Certifying and attesting go on beside recording, and what was attested meanwhile goes into the next
+transaction: alone when little is to do, by the hundred when much is.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import msgspec
 
 from chaincode.codec import decode_stored
-from chaincode.errors import NotFound, Refusal
+from chaincode.errors import Refusal
+from chaincode.model.act import ACCEPTED, Answer, Answers
 from chaincode.model.base import Role, TimeMs
 from chaincode.model.committee import Committee
-from chaincode.model.credential import Credential
+from chaincode.model.credential import ATTESTATIONS_PER_TRANSACTION_MAX
 from gateway.database import DatabaseUnavailable
-from gateway.errors import LedgerError, Problem
+from gateway.errors import LedgerError, NotEndorsed, Problem
 from gateway.identity.attesting import Attesting, NotAsAsked
 from gateway.identity.certifications import Certification, Certifications, Phase
 from gateway.identity.certifying import plain_code
@@ -33,14 +37,20 @@ from gateway.identity.signingrequest import certificate_facts
 from gateway.ledger import Ledger, ask
 from network.ca.errors import CaError, IdentityDiffers
 
-ROWS_MAX: Final = 20
-"""How many certifications one round takes up."""
+PREPARED_MAX: Final = 200
+"""How many certifications are taken up at once to be certified and attested."""
+AT_ONCE_MAX: Final = 20
+"""How many of them ask the CA or the provider at the same time."""
+RECORDED_MAX: Final = ATTESTATIONS_PER_TRANSACTION_MAX
+"""How many credentials one round records, those of a community in one transaction."""
 RETRY_MS: Final = 1_000
 RETRY_MS_MAX: Final = 5 * 60 * 1000
 ROUND_S: Final = 5.0
 """How often the worker looks without being called."""
 _PASSING: Final = frozenset({"time/skewed", "attestation/from-the-future", "community/unknown"})
 """Refusals that a later try may not get."""
+
+_OWN_WORDS: Final = {"credential/exists-with-different-content": "certification/id-taken"}
 
 _log = logging.getLogger(__name__)
 
@@ -67,42 +77,79 @@ class Issuing:
         self._ledger = ledger
         self._clock_ms = clock_ms
         self._valid_ms = valid_ms
-        self._called = asyncio.Event()
+        self._verified = asyncio.Event()
+        self._attested_some = asyncio.Event()
 
     def call(self) -> None:
         """Something may be due."""
-        self._called.set()
+        self._verified.set()
 
     async def run(self) -> None:
         """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._repeat(self.prepare, PREPARED_MAX, self._verified))
+            group.create_task(self._repeat(self.record, RECORDED_MAX, self._attested_some))
+
+    async def round(self) -> None:
+        """Take up everything that is due."""
+        await self.prepare()
+        await self.record()
+
+    async def prepare(self) -> int:
+        """Have certified and attested what is due; gives how many were taken up."""
+        due = await self._certifications.due(self._clock_ms(), PREPARED_MAX, attested=False)
+        slots = asyncio.Semaphore(AT_ONCE_MAX)
+
+        async def prepare(one: Certification) -> None:
+            async with slots:
+                await self._prepare(one)
+
+        await asyncio.gather(*map(prepare, due))
+        return len(due)
+
+    async def record(self) -> int:
+        """Record the credentials that are attested and due; gives how many were taken up."""
+        due = await self._certifications.due(self._clock_ms(), RECORDED_MAX, attested=True)
+        by_community: dict[str, list[Certification]] = {}
+        for one in due:
+            if not await self._is_expired(one):
+                by_community.setdefault(one.community, []).append(one)
+        await asyncio.gather(*(self._record(*item) for item in by_community.items()))
+        return len(due)
+
+    async def _repeat(
+        self, work: Callable[[], Awaitable[int]], count_max: int, called: asyncio.Event
+    ) -> None:
         while True:
-            self._called.clear()
+            called.clear()
             try:
-                await self.round()
+                if await work() == count_max:
+                    continue  # more may be due
             except DatabaseUnavailable:
                 _log.warning("the identity database does not answer")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(ROUND_S):
-                    await self._called.wait()
+                    await called.wait()
 
-    async def round(self) -> None:
-        """Take up everything that is due."""
-        due = await self._certifications.due(self._clock_ms(), ROWS_MAX)
-        await asyncio.gather(*(self._advance(one) for one in due))
+    async def _is_expired(self, one: Certification) -> bool:
+        is_over = self._clock_ms() >= one.until_at
+        if is_over:
+            await self._refuse(one, "certification/expired")
+        return is_over
 
-    async def _advance(self, one: Certification) -> None:
-        if self._clock_ms() >= one.until_at:
-            return await self._refuse(one, "certification/expired")
+    # --- Certificate and attestation ---
+
+    async def _prepare(self, one: Certification) -> None:
+        if await self._is_expired(one):
+            return
         try:
-            await self._issue(one)
+            await self._attest(await self._certified(one))
         except (ProviderRefused, NotAsAsked) as error:
             await self._refuse(one, plain_code(error.code))
         except IdentityDiffers:
             await self._refuse(one, "certification/id-taken")
         except Refusal as refusal:
-            if refusal.code in _PASSING:
-                return await self._postpone(one, refusal.code)
-            await self._refuse(one, refusal.code)
+            await self._refused(one, refusal.code)
         except (CaError, ProviderUnavailable, ProviderBadAnswer, LedgerError) as error:
             await self._postpone(one, type(error).__name__)
         except DatabaseUnavailable:
@@ -112,18 +159,6 @@ class Issuing:
         except Exception:
             _log.exception("issuing failed")
             await self._postpone(one, "defect")
-        return None
-
-    async def _issue(self, one: Certification) -> None:
-        one = await self._certified(one)
-        one = await self._attested(one)
-        assert one.attestation is not None
-        recorded = await self._recorded(one, one.attestation)
-        if recorded.attestation != one.attestation:
-            return await self._refuse(one, "certification/id-taken")
-        await self._certifications.end(one, Phase.ISSUED, None)
-        _log.info("credential issued")
-        return None
 
     async def _certified(self, one: Certification) -> Certification:
         if one.certificate_pem is not None:
@@ -133,32 +168,12 @@ class Issuing:
         await self._certifications.note_certificate(one, pem.decode(), until_at)
         return await self._again(one)
 
-    async def _attested(self, one: Certification) -> Certification:
-        if one.attestation is not None:
-            return one
+    async def _attest(self, one: Certification) -> None:
         held = await self._certifications.held(one)
         channel = await self._ledger.channel_of(one.community)
         attestation = await self._attesting.attest(one, held, channel)
         await self._certifications.note_attestation(one, attestation)
-        return await self._again(one)
-
-    async def _recorded(self, one: Certification, attestation: str) -> Credential:
-        """The credential on the ledger: the one that an earlier try recorded, or a new one."""
-        try:
-            return await ask(
-                self._ledger,
-                one.community,
-                "credential",
-                Credential,
-                credential_id=one.credential_id,
-            )
-        except NotFound as refusal:
-            if refusal.code != "credential/not-found":
-                raise
-        stated = await self._ledger.transact(
-            one.community, "issue_credential", {"attestation": attestation}
-        )
-        return decode_stored(stated.answer, Credential)
+        self._attested_some.set()
 
     async def _valid_until(self, one: Certification, certificate_until_at: int) -> int:
         """The certificate's end, the office's limit, or for a member the end of the term."""
@@ -172,6 +187,57 @@ class Issuing:
         found = await self._certifications.find(one.credential_id)
         assert found is not None, one.credential_id
         return found
+
+    # --- The ledger ---
+
+    async def _record(self, community: str, rows: Sequence[Certification]) -> None:
+        """Record all in one transaction; each row ends, or waits, as its own answer says."""
+        attestations = [one.attestation for one in rows]
+        try:
+            stated = await self._ledger.transact(
+                community, "issue_credentials", {"attestations": attestations}
+            )
+            answers = decode_stored(stated.answer, Answers).answers
+            assert len(answers) == len(rows)
+        except Refusal as refusal:
+            for one in rows:
+                await self._refused(one, refusal.code)
+        except LedgerError as error:
+            await self._not_recorded(community, rows, error)
+        except Exception:
+            _log.exception("recording failed")
+            for one in rows:
+                await self._postpone(one, "defect")
+        else:
+            for one, answer in zip(rows, answers, strict=True):
+                await self._answered(one, answer)
+
+    async def _not_recorded(
+        self, community: str, rows: Sequence[Certification], error: LedgerError
+    ) -> None:
+        """All are tried again later; if one of them may be at fault, in halves and at once."""
+        if isinstance(error, NotEndorsed) and error.is_defect and len(rows) > 1:
+            middle = len(rows) // 2
+            await self._record(community, rows[:middle])
+            await self._record(community, rows[middle:])
+            return
+        for one in rows:
+            await self._postpone(one, type(error).__name__)
+
+    async def _answered(self, one: Certification, answer: Answer) -> None:
+        if answer.code != ACCEPTED:
+            return await self._refused(one, answer.code)
+        await self._certifications.end(one, Phase.ISSUED, None)
+        _log.info("credential issued")
+        return None
+
+    # --- How a row ends or waits ---
+
+    async def _refused(self, one: Certification, code: str) -> None:
+        """The ledger refused it, for now or for good."""
+        if code in _PASSING:
+            return await self._postpone(one, code)
+        return await self._refuse(one, _OWN_WORDS.get(code, code))
 
     async def _refuse(self, one: Certification, code: str) -> None:
         await self._certifications.end(one, Phase.REFUSED, code)
