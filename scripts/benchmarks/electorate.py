@@ -42,6 +42,11 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+async def reach(at_ms: int) -> None:
+    """Wait until it is that late (UTC milliseconds)."""
+    await asyncio.sleep(max(0, at_ms - now_ms()) / 1000)
+
+
 class Signer:
     """A P-256 key that signs as a phone does."""
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from chaincode.model.base import Org
 from network.home import Network, open_network
 from network.up import bring_down, bring_up
-from scripts.benchmarks.electorate import Electorate, Owner, now_ms
+from scripts.benchmarks.electorate import Electorate, Owner, reach
 from scripts.benchmarks.figures import Figures, percentile
 from scripts.benchmarks.gateways import GatewayProcess, start_gateway, stating
 from scripts.clients import asking, settings_text
@@ -68,7 +68,7 @@ async def _measure(
     config.write_text(settings_text(network, Org.PROPERTY, sections=limits), encoding="utf-8")
     gateway = await start_gateway(config, folder / "gateway.log")
     try:
-        await asyncio.sleep(max(0, opens_at - now_ms()) / 1000)
+        await reach(opens_at)
         console.print("casting")
         return await cast_all(gateway, electorate, spread_s, network)
     finally:

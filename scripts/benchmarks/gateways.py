@@ -16,18 +16,14 @@ import aiohttp
 
 from chaincode.model.base import Org
 from gateway.fabric.backoff import retry_conflicts
-from gateway.fabric.errors import EndorseError, chaincode_response
 from network.home import Network
 from scripts.benchmarks.electorate import State
-from scripts.clients import contract_of
+from scripts.clients import channel_of
 
 ROOT = Path(__file__).parents[2]
 READY_S_MAX = 90.0
 READY_PAUSE_S = 0.2
 STOP_S_MAX = 60.0
-BEHIND_TRIES = 40
-BEHIND_PAUSE_S = 0.25
-"""A peer may be some blocks behind those of the other organisations."""
 
 
 @dataclass(slots=True)
@@ -87,32 +83,23 @@ async def _ready(gateway: GatewayProcess) -> None:
             await asyncio.sleep(READY_PAUSE_S)
 
 
-def _is_behind(error: EndorseError) -> bool:
-    """Whether a peer did not know what another organisation stated just before."""
-    status, _ = chaincode_response(error) or (0, "")
-    return status == HTTPStatus.NOT_FOUND
-
-
 @asynccontextmanager
 async def stating(network: Network) -> AsyncIterator[State]:
-    """Transactions as any of the network's organisations, in its first community."""
+    """Transactions as any of the network's organisations, in its first community; each until every
+    organisation has it, for the next one builds on it."""
     community = network.config.channels[0].communities[0]
     async with AsyncExitStack() as stack:
-        contracts = {
-            org_id: await stack.enter_async_context(contract_of(network, org_id))
+        channels = {
+            org_id: await stack.enter_async_context(channel_of(network, org_id))
             for org_id in network.topology().orgs
         }
 
-        async def state(org: Org, function: str, fields: dict[str, Any]) -> None:
+        async def state(org: Org, function: str, fields: dict[str, Any]) -> Any:
+            contract = channels[org].contract(network.config.chaincode.name)
             request = json.dumps({"community": community, **fields})
-            for tries in range(1, BEHIND_TRIES + 1):
-                try:
-                    await retry_conflicts(lambda: contracts[org].submit(function, request))
-                except EndorseError as error:
-                    if not _is_behind(error) or tries == BEHIND_TRIES:
-                        raise
-                    await asyncio.sleep(BEHIND_PAUSE_S)
-                else:
-                    return
+            committed = await retry_conflicts(lambda: contract.submit(function, request))
+            commits = (channel.commit(committed.tx_id) for channel in channels.values())
+            await asyncio.gather(*(commit.status() for commit in commits))
+            return json.loads(committed.result)
 
         yield state
