@@ -20,12 +20,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from chaincode import codec
 from chaincode.acts import ACT_TYP
+from chaincode.model.act import ACCEPTED
 from chaincode.model.base import Org, Role
-from chaincode.model.credential import ATTESTATION_TYP
+from chaincode.model.credential import ATTESTATION_TYP, ATTESTATIONS_PER_TRANSACTION_MAX
 from chaincode.templates import load_templates
 
-ISSUED_AT_ONCE = 40
-"""Credentials on their way at the same time."""
+BATCHES_AT_ONCE = 4
+"""Transactions with credentials on their way at the same time."""
 UNITS_PER_BUILDING = 100
 AREA_DM2 = 9_740
 YEAR_MS = 365 * 24 * 60 * 60 * 1000
@@ -33,8 +34,8 @@ EVIDENCE_SHA256 = hashlib.sha256(b"generated").hexdigest()
 DOCUMENT = {"sha256": EVIDENCE_SHA256, "bytes_count": 1_200, "media_type": "application/pdf"}
 PROVIDER_ID = "provider-1"
 
-State = Callable[[Org, str, dict[str, Any]], Awaitable[None]]
-"""States a fact for an organisation: function and fields."""
+State = Callable[[Org, str, dict[str, Any]], Awaitable[Any]]
+"""States a fact for an organisation, function and fields; gives the contract's answer."""
 
 
 def now_ms() -> int:
@@ -113,15 +114,23 @@ class Electorate:
         units = [self._unit(owner) for owner in self.owners]
         await state(regulator, "import_roll", {"units": units, **evidence})
         await state(regulator, "set_matter_rule", {"rule": _rule()})
-        slots = asyncio.Semaphore(ISSUED_AT_ONCE)
+        await self._issue_all(state)
 
-        async def issue(owner: Owner) -> None:
+    async def _issue_all(self, state: State) -> None:
+        slots = asyncio.Semaphore(BATCHES_AT_ONCE)
+
+        async def issue(owners: Sequence[Owner]) -> None:
             async with slots:
-                await state(regulator, "issue_credential", {"attestation": self._attest(owner)})
+                asked = {"attestations": [self._attest(owner) for owner in owners]}
+                told = await state(Org.REGULATOR, "issue_credentials", asked)
+            codes = {answer["code"] for answer in told["answers"]}
+            if codes != {ACCEPTED}:
+                raise RuntimeError(f"credentials were refused: {sorted(codes)}")
 
+        size = ATTESTATIONS_PER_TRANSACTION_MAX
         async with asyncio.TaskGroup() as group:
-            for owner in self.owners:
-                group.create_task(issue(owner))
+            for at in range(0, len(self.owners), size):
+                group.create_task(issue(self.owners[at : at + size]))
 
     async def open_motion(
         self, state: State, motion_id: str, *, opens_in_ms: int, window_ms: int
