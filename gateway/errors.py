@@ -3,6 +3,7 @@
 GatewayError
 ├── Problem          an answer with status, code and details, made by the gateway itself
 ├── NotReady         a part cannot serve now (readiness only)
+│   └── PartlyReady      some channels cannot be served, others can
 └── LedgerError      a call of the ledger did not end as asked
     ├── Busy             turned away unread; nothing happened
     ├── NotEndorsed      too few endorsements, or no peer; nothing happened
@@ -10,9 +11,13 @@ GatewayError
     └── OutcomeUnknown   may be committed or not; ask by transaction id
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from chaincode.errors import Detail
+
+FAULTS_TOLD_MAX: Final = 10
+"""Of faults of the same kind, so many are named and the others counted."""
 
 
 class GatewayError(Exception):
@@ -43,6 +48,20 @@ class Problem(GatewayError):
 
 class NotReady(GatewayError):
     """A part cannot serve now; the text says why and goes to the operator."""
+
+
+class PartlyReady(NotReady):
+    """Some channels cannot be served and others can: no reason to send nobody here any more."""
+
+
+def require_some(channels_count: int, faults: Sequence[str]) -> None:
+    """Raises PartlyReady when some of the channels have a fault, NotReady when all have."""
+    if not faults:
+        return
+    told = "; ".join(faults[:FAULTS_TOLD_MAX])
+    if len(faults) > FAULTS_TOLD_MAX:
+        told += f"; and {len(faults) - FAULTS_TOLD_MAX} more"
+    raise (PartlyReady if len(faults) < channels_count else NotReady)(told)
 
 
 class LedgerError(GatewayError):

@@ -4,6 +4,7 @@ The only module that knows both Fabric and the chaincode's records. Fabric's err
 `gateway.errors`; a refusal of the chaincode passes through as the same `Refusal`.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -23,6 +24,8 @@ from gateway.errors import (
     NotEndorsed,
     NotReady,
     OutcomeUnknown,
+    PartlyReady,
+    require_some,
 )
 from gateway.fabric import errors as fabric
 from gateway.fabric.backoff import retry_conflicts
@@ -33,6 +36,7 @@ from gateway.fabric.identity import load_identity
 from gateway.fabric.timeouts import Resolution, Timeouts
 from gateway.fabric.transaction import Transaction
 from gateway.followed import FollowedChannel
+from gateway.served import LOOK_EVERY_S, ServedChannels
 from gateway.settings import FabricSection
 
 T = TypeVar("T")
@@ -40,6 +44,8 @@ T = TypeVar("T")
 COMMUNITIES_MAX: Final = 10_000
 """How many communities' channels are remembered."""
 DEFECT_STATUS_MIN: Final = 500
+READY_S_MAX: Final = 3.0
+"""How long readiness waits for a channel."""
 
 _log = logging.getLogger(__name__)
 
@@ -143,12 +149,14 @@ class FabricLedger:
         *,
         timeouts: Timeouts | None = None,
         resolution: Resolution | None = None,
+        look_every_s: float = LOOK_EVERY_S,
     ) -> None:
         self._settings = settings
         self._timeouts = timeouts
         self._resolution = resolution
+        self._look_every_s = look_every_s
         self._stack = AsyncExitStack()
-        self._channels: dict[str, FollowedChannel] = {}
+        self._served: ServedChannels | None = None
         self._channel_of: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
@@ -162,9 +170,8 @@ class FabricLedger:
         client = FabricClient(
             connection, identity, signer, timeouts=self._timeouts, resolution=self._resolution
         )
-        for name in settings.channels:
-            followed = FollowedChannel(client.channel(name), settings.chaincode, settings.endorsers)
-            self._channels[name] = await self._stack.enter_async_context(followed)
+        served = ServedChannels(client, settings, self._look_every_s)
+        self._served = await self._stack.enter_async_context(served)
         return self
 
     async def __aexit__(
@@ -176,45 +183,68 @@ class FabricLedger:
         await self._stack.aclose()
 
     @property
+    def _channels(self) -> ServedChannels:
+        assert self._served is not None, "the ledger is not open"
+        return self._served
+
+    @property
     def channels(self) -> tuple[str, ...]:
-        """The channels this gateway serves, as its settings list them."""
-        return tuple(self._channels)
+        """The channels this gateway serves by now, new ones behind the others."""
+        return self._channels.names
+
+    async def wait_for_more_channels(self, count: int) -> None:
+        """Return once it serves more than `count` channels."""
+        await self._channels.wait_for_more(count)
 
     def fabric_channel(self, name: str) -> Channel:
         """The Fabric channel itself, for who reads its blocks."""
         return self._channels[name].channel
 
     async def require_ready(self) -> None:
-        """Raises NotReady when a channel's peer does not answer."""
-        for name in self._channels:
-            try:
-                await self.height(name)
-            except LedgerError as error:
-                raise NotReady(f"channel {name}: {error}") from error
+        """Raises NotReady when no channel can be read, PartlyReady when some cannot."""
+        if not self.channels:
+            raise NotReady(self._channels.fault or "the peer has joined no channel")
+        faults = await asyncio.gather(*(self._fault(name) for name in self.channels))
+        require_some(len(faults), [fault for fault in faults if fault])
+        if self._channels.fault:
+            raise PartlyReady(self._channels.fault)
 
     async def communities(self) -> tuple[str, ...]:
-        """Those of the settings, those named as their channel, and those asked for since."""
-        for name in {*self._channels, *self._settings.communities} - set(self._channel_of):
+        """Those of the settings, those named as their channel, and those asked for since, but for
+        those whose channel does not answer. Raises LedgerError when none does."""
+        failed: LedgerError | None = None
+        for name in {*self.channels, *self._settings.communities} - set(self._channel_of):
             try:
                 await self.channel_of(name)
             except NotFound:
                 continue  # not opened yet
+            except LedgerError as error:
+                failed = error
+        if failed is not None and not self._channel_of:
+            raise failed
         return tuple(sorted(self._channel_of))
 
     async def channel_of(self, community: str) -> str:
-        """Remembered, or asked of each channel, the one of the same name first."""
+        """Remembered, or asked of each channel, the one of the same name first. Another one that
+        cannot be asked is passed over."""
         known = self._channel_of.get(community)
         if known is not None:
             return known
-        for name in sorted(self._channels, key=lambda name: name != community):
+        failed: LedgerError | None = None
+        for name in sorted(self.channels, key=lambda name: name != community):
             try:
                 await self._evaluate(name, "community", {"community": community})
             except NotFound:
                 continue
+            except LedgerError as error:
+                if name == community:
+                    raise
+                failed = error
+                continue
             if len(self._channel_of) < COMMUNITIES_MAX:
                 self._channel_of[community] = name
             return name
-        raise NotFound("community/unknown")
+        raise failed or NotFound("community/unknown")
 
     async def query(self, community: str, function: str, fields: Mapping[str, Any]) -> bytes:
         """See `Ledger.query`."""
@@ -272,6 +302,17 @@ class FabricLedger:
             return await self._channels[channel].channel.ledger.height()
         except fabric.FabricError as error:
             raise _translated(error) from error
+
+    async def _fault(self, channel: str) -> str:
+        """Why a channel cannot be read, nothing when it can."""
+        try:
+            async with asyncio.timeout(READY_S_MAX):
+                await self.height(channel)
+        except LedgerError as error:
+            return f"channel {channel}: {error}"
+        except TimeoutError:
+            return f"channel {channel}: no answer within {READY_S_MAX:.0f} s"
+        return ""
 
     async def _evaluate(self, channel: str, function: str, fields: Mapping[str, Any]) -> bytes:
         request = msgspec.json.encode(fields)

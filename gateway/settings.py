@@ -67,7 +67,8 @@ class FabricSection(Section, frozen=True):
     tls_roots_file: Path
     certificate_file: Path
     key_file: Path
-    channels: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    channels: tuple[str, ...] = ()
+    """Those to serve; none named: all that the peers have joined, new ones within seconds."""
     chaincode: str = "commonhold"
     communities: tuple[Id, ...] = ()
     """Those whose channel does not bear their own name."""

@@ -40,7 +40,6 @@ def settings_text(
             "tls_roots_file": str(NodeFiles(org.peers[0].folder).tls_root),
             "certificate_file": str(next((msp / "signcerts").iterdir())),
             "key_file": str(next((msp / "keystore").iterdir())),
-            "channels": [channel.name for channel in network.config.channels],
             "chaincode": network.config.chaincode.name,
         },
         "http": {"address": f"127.0.0.1:{port}", "operations_address": ANY_PORT},

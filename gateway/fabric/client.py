@@ -4,14 +4,16 @@ import os
 import time
 from collections.abc import Callable
 
+from fabric_protos.peer import query_pb2
+
 from gateway.fabric.blocks import BlockEventsRequest, BlockKind
 from gateway.fabric.chaincode_events import ChaincodeEventsRequest
 from gateway.fabric.channel import Channel
 from gateway.fabric.commit import Commit
 from gateway.fabric.connection import Connection
-from gateway.fabric.context import NONCE_BYTES, Context
+from gateway.fabric.context import NONCE_BYTES, Context, parse
 from gateway.fabric.identity import Identity, Signer
-from gateway.fabric.proposal import Proposal
+from gateway.fabric.proposal import Proposal, build_proposal
 from gateway.fabric.timeouts import Reconnect, Resolution, Timeouts
 from gateway.fabric.transaction import Transaction
 
@@ -55,6 +57,13 @@ class FabricClient:
     def channel(self, name: str) -> Channel:
         """The channel with this name; nothing is asked of the network."""
         return Channel(self._context, name)
+
+    async def joined_channels(self) -> tuple[str, ...]:
+        """The channels that the connected peer has joined, sorted; only members of the peer's own
+        organisation may ask. Raises EvaluateError, Throttled, MalformedMessage."""
+        answer = await build_proposal(self._context, "", "cscc", ("GetChannels",)).ask_peer()
+        found = parse(query_pb2.ChannelQueryResponse, answer)
+        return tuple(sorted(channel.channel_id for channel in found.channels))
 
     def proposal_from_bytes(self, data: bytes, signature: bytes = b"") -> Proposal:
         """Raises MalformedMessage, BadIdentity (for the signature), like the four below."""

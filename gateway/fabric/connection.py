@@ -11,7 +11,7 @@ import grpc
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from fabric_protos.gateway import gateway_pb2_grpc
-from fabric_protos.peer import events_pb2_grpc
+from fabric_protos.peer import events_pb2_grpc, peer_pb2_grpc
 
 from gateway.fabric.backoff import delay_s
 from gateway.fabric.rpc import CLIENT_BUSY, Call, RpcFailure, rpc_failure
@@ -103,7 +103,7 @@ class ConnectionOptions:
 
 
 class Peer:
-    """One peer: its gRPC channel and the two services this package uses."""
+    """One peer: its gRPC channel and the three services this package uses."""
 
     def __init__(self, where: PeerAddress, tls: Tls, options: ConnectionOptions) -> None:
         self.address = where.address
@@ -112,11 +112,13 @@ class Peer:
         )
         self.gateway = gateway_pb2_grpc.GatewayStub(self._channel)
         self.deliver = events_pb2_grpc.DeliverStub(self._channel)
+        self.endorser = peer_pb2_grpc.EndorserStub(self._channel)
 
     async def call(self, call: Call, request: Any, timeout_s: float) -> Any:
         """One attempt. Raises RpcFailure."""
+        service = self.endorser if call is Call.PROCESS_PROPOSAL else self.gateway
         try:
-            return await getattr(self.gateway, call.value)(request, timeout=timeout_s)
+            return await getattr(service, call.value)(request, timeout=timeout_s)
         except grpc.aio.AioRpcError as error:
             raise rpc_failure(error, self.address) from error
 

@@ -182,11 +182,11 @@ class OutcomeUnknown(FabricError):
 def step_error(call: Call, tx_id: str, failure: RpcFailure) -> StepError:
     """The error of the step that `call` belongs to."""
     # An orderer's words never count here: the other orderers may have taken the transaction.
-    is_read_only = call in (Call.EVALUATE, Call.ENDORSE)
+    is_read_only = call in (Call.EVALUATE, Call.ENDORSE, Call.PROCESS_PROPOSAL)
     if failure.is_turned_away or (is_read_only and failure.is_endorser_busy):
         return Throttled(call, tx_id, failure)
     match call:
-        case Call.EVALUATE:
+        case Call.EVALUATE | Call.PROCESS_PROPOSAL:
             return EvaluateError(call, tx_id, failure)
         case Call.ENDORSE:
             return EndorseError(call, tx_id, failure)

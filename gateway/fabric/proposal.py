@@ -3,15 +3,19 @@
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
+import grpc
 from fabric_protos.common import common_pb2
 from fabric_protos.gateway import gateway_pb2
 from fabric_protos.peer import chaincode_pb2, proposal_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway.fabric.context import NANOSECONDS_PER_SECOND, Context, parse
+from gateway.fabric.errors import step_error
 from gateway.fabric.identity import Signing
-from gateway.fabric.rpc import Call
+from gateway.fabric.rpc import Call, RpcFailure
 from gateway.fabric.transaction import Transaction
+
+_OK = 200
 
 
 class Proposal:
@@ -79,6 +83,19 @@ class Proposal:
         timeout_s = timeout_s or self._context.timeouts.evaluate_s
         response = await self._context.call(Call.EVALUATE, self.tx_id, request, timeout_s)
         return bytes(response.result.payload)
+
+    async def ask_peer(self) -> bytes:
+        """Ask the connected peer itself and return the chaincode's answer; nothing is written.
+
+        For what concerns the peer and no channel. Raises EvaluateError, Throttled, NotSigned.
+        """
+        call, timeout_s = Call.PROCESS_PROPOSAL, self._context.timeouts.evaluate_s
+        answer = await self._context.call(call, self.tx_id, self._signed_proposal(), timeout_s)
+        response = answer.response
+        if response.status != _OK:
+            words = f"chaincode response {response.status}, {response.message}"
+            raise step_error(call, self.tx_id, RpcFailure(grpc.StatusCode.UNKNOWN, words))
+        return bytes(response.payload)
 
     async def endorse(self, *, timeout_s: float | None = None) -> Transaction:
         """Collect the endorsements the policy asks for (or those of `endorsing_orgs`).

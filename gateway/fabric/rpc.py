@@ -23,12 +23,14 @@ _CHAINCODE_RESPONSE = re.compile(r"chaincode response (\d{3}), (.*)", re.DOTALL)
 
 
 class Call(StrEnum):
-    """The unary calls of the peer's Gateway service, by their names on the wire."""
+    """The unary calls of the peer's Gateway and Endorser services, by their names on the wire."""
 
     EVALUATE = "Evaluate"
     ENDORSE = "Endorse"
     SUBMIT = "Submit"
     COMMIT_STATUS = "CommitStatus"
+    PROCESS_PROPOSAL = "ProcessProposal"
+    """The Endorser's only one: asks this very peer, and needs no channel."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,8 @@ class Refused(Exception):
 
 
 class Dispatcher:
-    """One worker per subscription. `changed` tells it of new, ended and moved ones."""
+    """One worker per subscription. `changed` tells it of new, ended and moved ones, `look` of
+    channels that came."""
 
     def __init__(
         self,
@@ -56,6 +57,10 @@ class Dispatcher:
     def changed(self, webhook_id: str) -> None:
         """A subscription was made, ended or moved."""
         self._changed_ids.add(webhook_id)
+        self._changed.set()
+
+    def look(self) -> None:
+        """There are more channels: some subscriptions may be served only now."""
         self._changed.set()
 
     async def run(self) -> None:

@@ -20,7 +20,7 @@ from gateway.live.outside import URL_CHARS_MAX, Outside
 from gateway.live.package import ResultPackage, result_package
 from gateway.live.signing import KEY_BYTES_MIN, secret_of
 from gateway.live.stream import HEADERS, Places, Stream
-from gateway.live.tail import Tail
+from gateway.live.tail import Tail, Tails
 from gateway.live.webhooks import DeadLetter, EventName, Webhook, Webhooks
 from gateway.parts import Part
 from gateway.projection.answers import Position, parse_position
@@ -29,6 +29,8 @@ from gateway.routes import COMMUNITY, Parameter, Route
 from gateway.settings import Section, SettingsError, secret_file_findings
 
 EVENT_NAMES_MAX: Final = 60
+FOLLOWED_RETRY_S: Final = 2
+"""When to ask again for the events of a channel that is not followed yet."""
 BlockNumber = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
 DeliveryId = Annotated[str, msgspec.Meta(pattern=r"\Amsg_[0-9a-f]{32}\Z")]
 PositionText = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{1,16}(:[0-9]{1,16}){2}\Z")]
@@ -112,11 +114,14 @@ async def stream_events(request: web.Request) -> web.StreamResponse:
     community = request.match_info["community"]
     position = _resume(request.headers.get("Last-Event-ID") or given.get("after"))
     channel = (await request.app[READ_MODEL].as_of(community)).channel
+    tail = live.tails.get(channel)
+    if tail is None:  # read before, and not followed yet since the start
+        raise Problem(503, "gateway/network-busy", retry_after_s=FOLLOWED_RETRY_S)
     live.places.take(reader.credential_id)
     try:
         response = web.StreamResponse(headers=HEADERS)
         await response.prepare(request)
-        stream = Stream(response, reader, community, live.tails[channel])
+        stream = Stream(response, reader, community, tail)
         await stream.run(request.app[READ_MODEL], position, request.app[STOPPING])
     finally:
         live.places.give_back(reader.credential_id)
@@ -195,16 +200,18 @@ async def read_package(request: web.Request) -> web.Response:
 async def life(app: web.Application) -> AsyncIterator[None]:
     """Keep the tails and serve the subscriptions while the service lives."""
     section, model, projector = app[SETTINGS].of(LiveSection), app[READ_MODEL], app[PROJECTOR]
-    tails = {name: Tail(name, projector, model) for name in projector.channels}
+    tails = Tails(projector, model)
     webhooks, outside = Webhooks(model), section.outside()
     key = _key(section.webhook_key_file)
     dispatcher = None
-    tasks = [asyncio.create_task(tail.run()) for tail in tails.values()]
+    tasks = []
     if key is not None:
-        dispatcher = Dispatcher(webhooks, model, outside, tails, key, app[CLOCK_MS])
+        dispatcher = Dispatcher(webhooks, model, outside, tails.by_channel, key, app[CLOCK_MS])
         tasks.append(asyncio.create_task(dispatcher.run()))
+    when_grown = dispatcher.look if dispatcher else _nobody_waits
+    tasks.append(asyncio.create_task(tails.run(when_grown)))
     app[LIVE] = Live(
-        tails=tails,
+        tails=tails.by_channel,
         places=Places(),
         webhooks=webhooks,
         outside=outside,
@@ -216,8 +223,11 @@ async def life(app: web.Application) -> AsyncIterator[None]:
     yield
     for task in tasks:
         task.cancel()
-    if tasks:
-        await asyncio.wait(tasks)
+    await asyncio.wait(tasks)
+
+
+def _nobody_waits() -> None:
+    """Without webhooks."""
 
 
 def _tell_of_defect(task: asyncio.Task[None]) -> None:

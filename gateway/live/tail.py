@@ -2,7 +2,7 @@
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from chaincode.model.base import INT_MAX
@@ -81,6 +81,26 @@ class Tail:
                 self._floor = self._events[over - 1].position
                 del self._events[:over]
             self._changed.notify_all()
+
+
+class Tails:
+    """A tail for each channel that the projector follows; `run` adds those that come."""
+
+    def __init__(self, projector: Projector, model: ReadModel) -> None:
+        self._projector = projector
+        self._model = model
+        self.by_channel: dict[str, Tail] = {}
+
+    async def run(self, when_grown: Callable[[], object]) -> None:
+        """Keep every tail at its end until cancelled, and tell each time that there are more."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                for channel in self._projector.channels[len(self.by_channel) :]:
+                    tail = Tail(channel, self._projector, self._model)
+                    self.by_channel[channel] = tail
+                    group.create_task(tail.run())
+                when_grown()
+                await self._projector.wait_for_more_channels(len(self.by_channel))
 
 
 def _position(event: LedgerEvent) -> Position:

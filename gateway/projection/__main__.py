@@ -76,6 +76,8 @@ async def _run(settings: Settings) -> dict[str, int]:
     database = await open_read_model_database(settings.of(ProjectionSection).database)
     try:
         async with FabricLedger(fabric) as ledger:
+            if not ledger.channels:
+                await ledger.require_ready()
             return await rebuild(settings, FabricBlocks(ledger, fabric.chaincode), database)
     finally:
         await database.close()

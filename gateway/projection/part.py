@@ -11,7 +11,7 @@ from aiohttp import web
 from gateway.access import CIVIC
 from gateway.api.answers import json_answer
 from gateway.api.rows import read_parameters
-from gateway.appkeys import CLOCK_MS, LEDGER, READER, READINESS, SETTINGS
+from gateway.appkeys import CLOCK_MS, LEDGER, METRICS, READER, READINESS, SETTINGS
 from gateway.database import Database
 from gateway.errors import Problem
 from gateway.ledger import FabricLedger
@@ -25,6 +25,7 @@ from gateway.projection.answers import (
     parse_place,
 )
 from gateway.projection.apply import EndorsementTerms, Projection
+from gateway.projection.figures import ChannelFigures
 from gateway.projection.keys import BLOCK_SOURCE, PROJECTOR, READ_MODEL
 from gateway.projection.projector import NO_BLOCKS, BlockSource, FabricBlocks, Projector
 from gateway.projection.readmodel import FIRST_PLACE, LAST_PLACE, PAGE_MAX, ReadModel
@@ -120,6 +121,7 @@ async def life(app: web.Application) -> AsyncIterator[None]:
     database = await open_read_model_database(settings.of(ProjectionSection).database)
     projector = Projector(_source(app), projection(settings, database), app[CLOCK_MS])
     app[PROJECTOR] = projector
+    app[METRICS].registry.register(ChannelFigures(projector))
     app[READ_MODEL] = ReadModel(database, projector.age_ms)
     app[READINESS]["read model"] = projector.require_ready
     following = asyncio.create_task(projector.run())

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final, Protocol
 
 from gateway.database import DatabaseUnavailable
-from gateway.errors import LedgerError, NotReady
+from gateway.errors import FAULTS_TOLD_MAX, LedgerError, NotReady, require_some
 from gateway.fabric.errors import FabricError
 from gateway.ledger import FabricLedger
 from gateway.projection.apply import OtherChain, OutOfOrder, Projection
@@ -18,7 +18,7 @@ RETRY_S: Final = 1.0
 CONFIRM_S: Final = 2.0
 """Between two questions whether the read model is at the end of the chain."""
 STALE_MS: Final = 60_000
-"""A gateway whose read model is older is not ready."""
+"""A channel whose read model is older is not served as it should be."""
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +28,11 @@ class BlockSource(Protocol):
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Those to follow."""
+        """Those to follow, new ones behind the others."""
+        ...
+
+    async def wait_for_more_channels(self, count: int) -> None:
+        """Return once there are more than `count`."""
         ...
 
     def blocks(
@@ -54,6 +58,10 @@ class FabricBlocks:
         """See `BlockSource.channels`."""
         return self._ledger.channels
 
+    async def wait_for_more_channels(self, count: int) -> None:
+        """See `BlockSource.wait_for_more_channels`."""
+        await self._ledger.wait_for_more_channels(count)
+
     @asynccontextmanager
     async def blocks(
         self, channel: str, start_block: int
@@ -76,6 +84,10 @@ class NoBlocks:
 
     channels: tuple[str, ...] = ()
 
+    async def wait_for_more_channels(self, count: int) -> None:
+        """None will come."""
+        await asyncio.Event().wait()
+
     def blocks(
         self, channel: str, start_block: int
     ) -> AbstractAsyncContextManager[AsyncIterator[BlockFacts]]:
@@ -93,8 +105,8 @@ NO_BLOCKS: Final = NoBlocks()
 class Projector:
     """Keeps the read model at the end of every channel; others wait for what is new.
 
-    `run` never ends by itself. A channel that was made anew stays as it is, and not ready, until
-    the read model is rebuilt.
+    `run` never ends by itself, and takes up channels that come while it runs. A channel that was
+    made anew stays as it is, and not ready, until the read model is rebuilt.
     """
 
     def __init__(
@@ -105,6 +117,9 @@ class Projector:
         self._clock_ms = clock_ms
         self._heights: dict[str, int] = {}
         self._confirmed_at: dict[str, int] = {}
+        self._begun_at: dict[str, int] = {}
+        self._first: tuple[str, ...] = ()
+        """The channels that were there at the start."""
         self._faults: dict[str, str] = {}
         self._changed = asyncio.Condition()
 
@@ -113,9 +128,18 @@ class Projector:
         """The channels it follows."""
         return self._source.channels
 
+    async def wait_for_more_channels(self, count: int) -> None:
+        """Return once there are more than `count`."""
+        await self._source.wait_for_more_channels(count)
+
     def age_ms(self, channel: str, block_at: int) -> int:
         """How old an answer of this channel may be (see `AsOf`)."""
         return max(0, self._clock_ms() - self._confirmed_at.get(channel, block_at))
+
+    def behind_ms(self, channel: str) -> int:
+        """Since when the read model is not known to be at the end of the chain."""
+        now = self._clock_ms()
+        return max(0, now - self._confirmed_at.get(channel, self._begun_at.get(channel, now)))
 
     def height(self, channel: str) -> int:
         """How many blocks of the channel are in the read model, as far as this projector knows."""
@@ -127,20 +151,38 @@ class Projector:
             await self._changed.wait_for(lambda: self.height(channel) > height)
 
     async def require_ready(self) -> None:
-        """Raises NotReady when a channel cannot be followed or is far behind."""
-        for channel in self._source.channels:
-            fault = self._faults.get(channel)
-            if fault is not None:
-                raise NotReady(fault)
-            if self.age_ms(channel, 0) > STALE_MS:
-                raise NotReady(f"channel {channel}: the read model is behind")
+        """Raises NotReady when no channel can be followed, or those that were there at the start
+        are still being read and may soon be; PartlyReady when some are behind."""
+        told = [self._fault(channel) for channel in self.channels]
+        faults = [fault for fault in told if fault]
+        if faults and any(self._is_beginning(channel) for channel in self._first):
+            raise NotReady("; ".join(faults[:FAULTS_TOLD_MAX]))
+        require_some(len(told), faults)
+
+    def _fault(self, channel: str) -> str:
+        """Why a channel is not served as it should be, nothing when it is."""
+        if channel in self._faults:
+            return self._faults[channel]
+        if channel not in self._confirmed_at or self.behind_ms(channel) > STALE_MS:
+            return f"channel {channel}: the read model is behind"
+        return ""
+
+    def _is_beginning(self, channel: str) -> bool:
+        is_known = channel in self._confirmed_at or channel in self._faults
+        return not is_known and self.behind_ms(channel) <= STALE_MS
 
     async def run(self) -> None:
-        """Follow every channel until cancelled."""
+        """Follow every channel, those that come later too, until cancelled."""
+        self._first = self.channels
+        count = 0
         async with asyncio.TaskGroup() as group:
-            for channel in self._source.channels:
-                group.create_task(self._keep_following(channel))
-                group.create_task(self._keep_confirming(channel))
+            while True:
+                for channel in self.channels[count:]:
+                    count += 1
+                    self._begun_at[channel] = self._clock_ms()
+                    group.create_task(self._keep_following(channel))
+                    group.create_task(self._keep_confirming(channel))
+                await self.wait_for_more_channels(count)
 
     async def catch_up(self, channel: str, height: int) -> None:
         """Project until the read model has so many blocks. Raises what stops it."""
@@ -161,6 +203,10 @@ class Projector:
                 return
             except (FabricError, OutOfOrder, DatabaseUnavailable, TimeoutError) as error:
                 _log.info("blocks of %s end: %s", channel, type(error).__name__)
+            except Exception as error:  # the other channels outlive it, whatever it was
+                self._faults[channel] = f"channel {channel}: {type(error).__name__}"
+                _log.exception("the read model of a channel stands still")
+                return
             await asyncio.sleep(RETRY_S)
 
     async def _follow(self, channel: str) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -149,6 +149,51 @@ async def test_a_due_motion_is_closed_and_counted_by_whoever_is_awake(
         assert late == (409, late[1])
         assert late[1]["code"] == "motion/wrong-phase"
     assert view["motion"]["counted"]["outcome"] == "inquorate"
+
+
+async def test_a_community_is_added_and_every_gateway_serves_it(
+    network: RunningNetwork, tmp_path: Path
+) -> None:
+    """Without a touch of the gateways: its channel, its opening, its records, its figures."""
+    token = tmp_path / "operator.token"
+    token.write_text("t" * 40)
+    token.chmod(0o600)
+    async with (
+        gateway(network, tmp_path, "regulator", gateway={"operator_token_file": str(token)}) as one,
+        gateway(network, tmp_path, "bank") as other,
+        aiohttp.ClientSession() as session,
+    ):
+        await network.add_community("garden")
+        async with asyncio.timeout(DEADLINE_S):
+            await _until(lambda: _is_opened(session, one.url, token.read_text(), "garden"))
+            for served in (one, other):
+                await _until(lambda url=served.url: _lists(session, url, "garden"))
+                async with session.get(f"{served.operations_url}/metrics") as response:
+                    assert 'gateway_channel_blocks{channel="garden"}' in await response.text()
+                async with session.get(f"{served.url}/v1/communities/garden/acts") as response:
+                    assert (await response.json())["channel"] == "garden"
+                async with session.get(f"{served.operations_url}/readyz") as response:
+                    assert response.status == HTTPStatus.OK
+
+
+async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
+    while not await condition():
+        await asyncio.sleep(0.2)
+
+
+async def _is_opened(session: aiohttp.ClientSession, url: str, token: str, community: str) -> bool:
+    """The regulator's operator opens the community on its channel, once that is there."""
+    async with session.put(
+        f"{url}/v1/communities/{community}",
+        json={"channel": community, "modules": ["voting"]},
+        headers={"Authorization": f"Bearer {token}"},
+    ) as response:
+        return response.status == HTTPStatus.OK
+
+
+async def _lists(session: aiohttp.ClientSession, url: str, community: str) -> bool:
+    async with session.get(f"{url}/v1/communities") as response:
+        return community in (await response.json())["communities"]
 
 
 @pytest.mark.faults

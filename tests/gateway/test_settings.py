@@ -112,7 +112,6 @@ def test_without_anything_every_missing_setting_is_named() -> None:
         "[fabric] tls_roots_file is missing",
         "[fabric] certificate_file is missing",
         "[fabric] key_file is missing",
-        "[fabric] channels is missing",
     )
 
 

@@ -113,6 +113,9 @@ class ChainSource:
     def channels(self) -> tuple[str, ...]:
         return (self.chain.channel,)
 
+    async def wait_for_more_channels(self, count: int) -> None:
+        await asyncio.Event().wait()
+
     @asynccontextmanager
     async def blocks(
         self, channel: str, start_block: int

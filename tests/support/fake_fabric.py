@@ -1,4 +1,4 @@
-"""In-process Fabric peers: Gateway and Deliver services over TLS, on one shared fake ledger.
+"""In-process Fabric peers: Gateway, Deliver and Endorser over TLS, on one shared fake ledger.
 
 They behave as internal/pkg/gateway and common/deliver do, and fail where a test's script says so.
 """
@@ -15,7 +15,9 @@ from fabric_protos.orderer import ab_pb2
 from fabric_protos.peer import (
     events_pb2,
     events_pb2_grpc,
+    peer_pb2_grpc,
     proposal_response_pb2,
+    query_pb2,
     transaction_pb2,
 )
 
@@ -40,7 +42,11 @@ from tests.support.fake_fabric_messages import (
 )
 
 
-class FakePeer(gateway_pb2_grpc.GatewayServicer, events_pb2_grpc.DeliverServicer):  # type: ignore[misc]
+class FakePeer(  # type: ignore[misc]
+    gateway_pb2_grpc.GatewayServicer,
+    events_pb2_grpc.DeliverServicer,
+    peer_pb2_grpc.EndorserServicer,
+):
     """One peer. `script[call]` holds the replies to come; when it is empty all goes well."""
 
     def __init__(self, ledger: FakeLedger, certificate: Issued) -> None:
@@ -49,6 +55,11 @@ class FakePeer(gateway_pb2_grpc.GatewayServicer, events_pb2_grpc.DeliverServicer
         self.script: dict[Call, deque[Reply]] = {call: deque() for call in Call}
         self.calls: list[tuple[str, Any]] = []
         self.answer = b"ok"
+        self.joined = [CHANNEL]
+        self.without_chaincode: set[str] = set()
+        """Channels that were joined and have no chaincode yet."""
+        self.is_member = True
+        """Whether the client's organisation is the peer's own."""
         self.stream_losses: deque[int] = deque()
         """Each number: how many messages the next stream sends before it is lost."""
         self.stream_refusals: deque[int] = deque()
@@ -74,6 +85,7 @@ class FakePeer(gateway_pb2_grpc.GatewayServicer, events_pb2_grpc.DeliverServicer
         self._server = grpc.aio.server(options=options)
         gateway_pb2_grpc.add_GatewayServicer_to_server(self, self._server)
         events_pb2_grpc.add_DeliverServicer_to_server(self, self._server)
+        peer_pb2_grpc.add_EndorserServicer_to_server(self, self._server)
         credentials = grpc.ssl_server_credentials(
             [(self.certificate.key_pem, self.certificate.certificate_pem)],
             client_roots,
@@ -92,6 +104,9 @@ class FakePeer(gateway_pb2_grpc.GatewayServicer, events_pb2_grpc.DeliverServicer
     async def Evaluate(self, request: Any, context: Any) -> Any:  # noqa: N802
         await self._step(Call.EVALUATE, request, context)
         _, args = await checked_proposal(request.proposed_transaction, context)
+        if request.channel_id in self.without_chaincode:
+            words = f"no peers available to evaluate chaincode in channel {request.channel_id}"
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, words)
         payload = await self._system_answer(args, context) if b"Get" in args[0][:3] else self.answer
         response = proposal_response_pb2.Response(status=200, payload=payload)
         return gateway_pb2.EvaluateResponse(result=response)
@@ -137,6 +152,21 @@ class FakePeer(gateway_pb2_grpc.GatewayServicer, events_pb2_grpc.DeliverServicer
                 if transaction.event and transaction.event.chaincode == asked.chaincode_id
             ]
             yield gateway_pb2.ChaincodeEventsResponse(block_number=number, events=events)
+
+    # --- Endorser ---
+
+    async def ProcessProposal(self, request: Any, context: Any) -> Any:  # noqa: N802
+        await self._step(Call.PROCESS_PROPOSAL, request, context)
+        _, args = await checked_proposal(request, context)
+        assert args == [b"GetChannels"]
+        if not self.is_member:
+            words = "access denied for [GetChannels]"
+            response = proposal_response_pb2.Response(status=500, message=words)
+            return proposal_response_pb2.ProposalResponse(response=response)
+        channels = [query_pb2.ChannelInfo(channel_id=name) for name in self.joined]
+        payload = query_pb2.ChannelQueryResponse(channels=channels).SerializeToString()
+        response = proposal_response_pb2.Response(status=200, payload=payload)
+        return proposal_response_pb2.ProposalResponse(response=response)
 
     # --- Deliver ---
 
