@@ -8,6 +8,36 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _ACTS = (1, 2, 5, 10, 20, 50, 100, 150, 200)
 
 
+class BankFigures:
+    """What the bank's desks count, by community."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.rounds = Counter(
+            "gateway_bank_rounds",
+            "Rounds of the bank's desk.",
+            ("community", "outcome"),
+            registry=registry,
+        )
+        self.events = Counter(
+            "gateway_bank_events",
+            "What the bank said and the ledger has.",
+            ("community",),
+            registry=registry,
+        )
+        self.waiting = Gauge(
+            "gateway_bank_waiting",
+            "Payments and bank events that the last round could not deal with.",
+            ("community",),
+            registry=registry,
+        )
+        self.resting = Gauge(
+            "gateway_bank_resting",
+            "Messages, payments and bank events that failed while others did not.",
+            ("community",),
+            registry=registry,
+        )
+
+
 class Metrics:
     """One registry per application, so that two in one process do not meet."""
 
@@ -50,25 +80,7 @@ class Metrics:
         self.clock_rounds = Counter(
             "gateway_clock_rounds", "Rounds of the clock.", ("outcome",), registry=self.registry
         )
-
-        self.bank_rounds = Counter(
-            "gateway_bank_rounds",
-            "Rounds of the bank's desk.",
-            ("community", "outcome"),
-            registry=self.registry,
-        )
-        self.bank_events = Counter(
-            "gateway_bank_events",
-            "What the bank said and the ledger has.",
-            ("community",),
-            registry=self.registry,
-        )
-        self.bank_waiting = Gauge(
-            "gateway_bank_waiting",
-            "Payments and bank events that the last round could not deal with.",
-            ("community",),
-            registry=self.registry,
-        )
+        self.bank = BankFigures(self.registry)
 
     def text(self) -> bytes:
         """All series in Prometheus' text format."""

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import logging
+import sqlite3
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final
 
 from gateway.bank import limits
 from gateway.bank.errors import OrderRefused, TransportError
 from gateway.bank.intake import Intake
 from gateway.bank.journal import Journal
 from gateway.bank.pain001 import message_id, require_orders, write_orders
-from gateway.bank.transport import BankTransport
+from gateway.bank.patience import Patience
+from gateway.bank.transport import BankTransport, Delivery
 from gateway.bank.types import BankEvent, OwnAccount, PaymentOrder, Statement
+
+RETRIES_MAX: Final = 3
+"""Failures after which a poll tries no more of the messages that the bank did not take before."""
+_MESSAGE, _DELIVERY = "message-", "delivery-"
+
+_log = logging.getLogger(__name__)
 
 
 class BankAdapter:
@@ -19,6 +29,9 @@ class BankAdapter:
 
     what is to be sent is on disk before it is sent, and sent again with the same id until known to
     have been; what came in is on disk before the transport may forget it.
+
+    A message that the bank does not take, or does not give, while it deals with others is in
+    trouble by itself: it rests (`patience`), longer each time, and holds up no other.
     """
 
     def __init__(
@@ -28,30 +41,43 @@ class BankAdapter:
         accounts: Iterable[OwnAccount],
         *,
         initiator: str,
+        patience: Patience | None = None,
     ) -> None:
-        """`accounts` are the ones we own; `initiator` is named in messages as who sends them."""
+        """`accounts` are the ones we own; `initiator` is named in messages as who sends them;
+        `patience` outlives the adapter where the adapter is made anew."""
         self._journal = journal
         self._transport = transport
         self._accounts = {account.number: account for account in accounts}
         self._initiator = initiator
         self._intake = Intake(journal, self._accounts)
         self._turn = asyncio.Lock()
+        self._failed: dict[str, TransportError] = {}
+        """Messages tried in vain since the last poll."""
+        self._hears = False
+        self.patience = patience or Patience()
+        self.is_heard = False
+        """Whether the bank dealt with anything in the last poll or between it and the one before:
+        then what failed is not the bank's trouble."""
 
     async def send(self, orders: Sequence[PaymentOrder]) -> None:
         """Sends orders, those not sent before as one message. Returns when handed over.
 
         Raises OrderRefused (nothing was sent) or TransportError (outcome unknown: the same bytes
-        go out with the next `send`, `poll` or `flush`).
+        go out with the next `poll` or `flush`). A message in trouble is left to `poll`.
         """
         async with self._turn:
             own_ids = await asyncio.to_thread(self._record, orders)
-            _raise_first(await self._flush(), own_ids)
+            unsent = [name for name in await self.unsent_messages() if name in own_ids]
+            for name in unsent:
+                trouble = self.patience.trouble(_MESSAGE + name)
+                if trouble is not None:
+                    raise TransportError(trouble.code)
+            _raise_any(await self._hand_over(unsent))
 
     async def flush(self) -> None:
-        """Hands over what was recorded but not sent. Raises TransportError."""
+        """Hands over all that was recorded but not sent, now. Raises TransportError."""
         async with self._turn:
-            failed = await self._flush()
-            _raise_first(failed, failed.keys())
+            _raise_any(await self._hand_over(await self.unsent_messages()))
 
     async def ask_again(self, order_id: str) -> None:
         """Sends the order's message once more, unchanged, so that the bank repeats its answer.
@@ -61,20 +87,23 @@ class BankAdapter:
         """
         async with self._turn:
             own_id = await asyncio.to_thread(self._unmark, order_id)
-            _raise_first(await self._flush(), [own_id])
+            _raise_any(await self._hand_over([own_id]))
 
     async def poll(self) -> list[BankEvent]:
         """Exchanges messages with the bank; returns all events not acknowledged, oldest first.
 
         The same events come again until acknowledged. Raises TransportError where nothing can be
         received; what was taken in before is then still in `pending`. A message that cannot be
-        sent stays in `unsent_messages` and never keeps news from coming in.
+        sent stays in `unsent_messages` and never keeps news from coming in, nor does one that
+        cannot be received keep others.
         """
         async with self._turn:
-            await self._flush()
-            for delivery in await self._transport.receive(limits.POLL_MESSAGE_COUNT_MAX):
-                await asyncio.to_thread(self._intake.take, delivery.data)
-                await self._transport.confirm(delivery)
+            try:
+                await self._hand_over(await self._untried())
+                await self._receive()
+            finally:
+                self._judge()
+            await self._try_again()
         return await self.pending()
 
     async def pending(self) -> list[BankEvent]:
@@ -93,17 +122,85 @@ class BankAdapter:
         """Ids of messages whose hand-over is not known to have happened; for operators."""
         return [name for name, _ in await asyncio.to_thread(self._journal.unsent_messages)]
 
-    async def _flush(self) -> dict[str, TransportError]:
-        """Tries every unsent message; the failures by message id."""
+    async def _hand_over(self, names: Collection[str]) -> dict[str, TransportError]:
+        """Tries these unsent messages, oldest first; the failures by message id."""
         failed: dict[str, TransportError] = {}
         for outgoing_id, data in await asyncio.to_thread(self._journal.unsent_messages):
+            if outgoing_id not in names:
+                continue
             try:
                 await self._transport.send(outgoing_id, data)
             except TransportError as error:
                 failed[outgoing_id] = error
-            else:
-                await asyncio.to_thread(self._mark_sent, outgoing_id)
+                continue
+            self._hears = True
+            await asyncio.to_thread(self._mark_sent, outgoing_id)
+            self.patience.worked(_MESSAGE + outgoing_id)
+            self._failed.pop(outgoing_id, None)
+        self._failed |= failed
         return failed
+
+    async def _untried(self) -> list[str]:
+        """Unsent messages that are in no trouble and were not tried since the last poll."""
+        return [
+            name
+            for name in await self.unsent_messages()
+            if name not in self._failed and self.patience.trouble(_MESSAGE + name) is None
+        ]
+
+    async def _receive(self) -> None:
+        resting = {
+            trouble.subject.removeprefix(_DELIVERY)
+            for trouble in self.patience.troubles
+            if trouble.subject.startswith(_DELIVERY) and self.patience.rests(trouble.subject)
+        }
+        found = await self._transport.receive(limits.POLL_MESSAGE_COUNT_MAX, resting)
+        self._hears = True
+        for delivery in found:
+            await self._take_in(delivery)
+        self.patience.keep(_DELIVERY, resting | {delivery.delivery_id for delivery in found})
+
+    async def _take_in(self, delivery: Delivery) -> None:
+        """Keeps what a message says and confirms it, or lets it rest."""
+        subject = _DELIVERY + delivery.delivery_id
+        try:
+            if delivery.fault is not None:
+                raise delivery.fault  # noqa: TRY301 - the transport's, who goes on with the others
+            await asyncio.to_thread(self._intake.take, delivery.data)
+            await self._transport.confirm(delivery)
+        except TransportError as error:
+            self.patience.failed(subject, str(error))
+        except (OSError, sqlite3.Error):  # the journal or the folder, for all messages alike
+            raise
+        except Exception as error:  # a defect that this message brings out holds up no other
+            _log.exception("a message of the bank cannot be taken in")
+            self.patience.failed(subject, type(error).__name__)
+        else:
+            self.patience.worked(subject)
+
+    def _judge(self) -> None:
+        """What failed while the bank dealt with others is that message's own trouble."""
+        if self._hears:
+            for name, error in self._failed.items():
+                self.patience.failed(_MESSAGE + name, str(error))
+        self._failed = {}
+        self.is_heard, self._hears = self._hears, False
+
+    async def _try_again(self) -> None:
+        """Those whose rest is over, until a few have failed: each may take its whole time-out."""
+        due = [
+            name
+            for name in await self.unsent_messages()
+            if self.patience.trouble(_MESSAGE + name) and not self.patience.rests(_MESSAGE + name)
+        ]
+        failures = 0
+        for name in due:
+            for error in (await self._hand_over([name])).values():
+                self.patience.failed(_MESSAGE + name, str(error))
+                failures += 1
+            if failures == RETRIES_MAX:
+                break
+        self._failed, self._hears = {}, False
 
     def _record(self, orders: Sequence[PaymentOrder]) -> set[str | None]:
         """Keeps new orders; the ids of the messages that carry these orders, old and new."""
@@ -144,7 +241,6 @@ class BankAdapter:
             self._journal.ack_event(event_id)
 
 
-def _raise_first(failed: dict[str, TransportError], own_ids: Iterable[str | None]) -> None:
-    for own_id in own_ids:
-        if own_id in failed:
-            raise failed[own_id]
+def _raise_any(failed: dict[str, TransportError]) -> None:
+    for error in failed.values():
+        raise error

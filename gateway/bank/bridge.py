@@ -13,7 +13,7 @@ import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -31,6 +31,8 @@ from gateway.ledger import Ledger, ask
 TRIES_MAX: Final = 5
 """How often one call is made in one run, the first time included."""
 LOOKUPS_MAX: Final = 5
+FAILED_IN_A_ROW_MAX: Final = 2
+"""So many events that the ledger gave no answer to, one after the other, end a run."""
 PAUSE_MS: Final = 200
 """Before the second try or look-up; doubled each time."""
 TO_PAY: Final = (PaymentPhase.HELD, PaymentPhase.ORDERED)
@@ -53,7 +55,8 @@ class Directory(Protocol):
 class Held(msgspec.Struct, frozen=True):
     """What could not be done now: a payment or event, and the code that says why.
 
-    `is_passing` when the ledger or the bank could not be reached, so that waiting may help.
+    `is_passing` when the ledger or the bank deals with nothing, so that all has to wait; else the
+    trouble is its own, and holds up nothing else.
     """
 
     subject: str
@@ -93,29 +96,62 @@ class Bridge:
     directory: Directory
     hasher: Hasher
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _is_stated: bool = False
+    """Whether the ledger took anything in this run."""
 
     async def run_once(self) -> Round:
         """Order what is held, then record what the bank said. Never raises for a single payment
         or event: it is named in `Round.left` and tried again next time. Raises LedgerError when
         the funds cannot be read."""
         async with self._turn:
-            left: list[Held] = []
-            sent = await self._order(left)
-            recorded = await self._record(left)
-        return Round(sent=tuple(sent), recorded=recorded, left=tuple(left))
+            self._is_stated = False
+            failed: list[_Failed] = []
+            sent = await self._order(failed)
+            recorded = await self._record(failed)
+            left = tuple(self._judged(one) for one in failed)
+        return Round(sent=tuple(sent), recorded=recorded, left=left)
+
+    def _judged(self, failed: _Failed) -> Held:
+        """What could not be done, and whether it is its own trouble; then it rests."""
+        subject, error = failed.subject, failed.error
+        code = _code(error)
+        if isinstance(error, TransportError):
+            is_passing = subject == _BANK or not self.adapter.is_heard
+            return Held(subject.removeprefix(_PAYMENT), code, is_passing)
+        is_own = not isinstance(error, LedgerError) or self._is_stated or _is_defect(error)
+        if is_own and failed.may_rest:
+            self.adapter.patience.failed(subject, code, holds_back=isinstance(error, LedgerError))
+        return Held(subject.removeprefix(_PAYMENT), code, not is_own)
 
     # --- To the bank ---
 
-    async def _order(self, left: list[Held]) -> list[str]:
+    async def _order(self, failed: list[_Failed]) -> list[str]:
+        """What the directory or the rules refuse is asked again each time, for it costs little; a
+        payment that the ledger alone fails on rests."""
         sent = []
-        for payment in await self._payments_to_send():
+        payments = await self._payments_to_send()
+        self.adapter.patience.keep(_PAYMENT, {payment.payment_id for payment in payments})
+        for payment in payments:
+            subject = _PAYMENT + payment.payment_id
+            if self._rests(subject, failed):
+                continue
             try:
                 await self._pay(payment)
             except _HELD_UP as error:
-                left.append(_held(payment.payment_id, error))
+                may_rest = isinstance(error, LedgerError)
+                failed.append(_Failed(subject, error, may_rest))
             else:
+                self.adapter.patience.worked(subject)
                 sent.append(payment.payment_id)
         return sent
+
+    def _rests(self, subject: str, failed: list[_Failed]) -> bool:
+        """Whether it waits for its time; it is left then, for the reason it had."""
+        trouble = self.adapter.patience.trouble(subject)
+        if trouble is None or not self.adapter.patience.rests(subject):
+            return False
+        failed.append(_Failed(subject, _Resting(trouble.code), may_rest=False))
+        return True
 
     async def _payments_to_send(self) -> list[Payment]:
         """Held ones, and those ordered of which the bank has said nothing: they may never have
@@ -171,26 +207,49 @@ class Bridge:
 
     # --- From the bank ---
 
-    async def _record(self, left: list[Held]) -> int:
-        recorded = 0
-        for event in await self._events(left):
-            try:
-                await self._tell(event)
-            except Refusal as refusal:
-                left.append(_held(f"event-{event.event_id}", refusal))
+    async def _record(self, failed: list[_Failed]) -> int:
+        """An event that the ledger refuses holds up none; one that it gives no answer to holds up
+        what comes after it about the same payment or account."""
+        recorded = in_a_row = 0
+        behind: set[str] = set()
+        for event in await self._events(failed):
+            subject, about = f"event-{event.event_id}", _about(event)
+            if about & behind:
                 continue
-            except LedgerError as error:
-                left.append(_held(f"event-{event.event_id}", error))
+            if self._rests(subject, failed):
+                behind |= about if self._holds_back(subject) else set()
+                continue
+            error = await self._told(event)
+            if error is None:
+                self.adapter.patience.worked(subject)
+                recorded, in_a_row = recorded + 1, 0
+                continue
+            failed.append(_Failed(subject, error))
+            if isinstance(error, LedgerError):
+                behind |= about
+                in_a_row += 1
+            if in_a_row == FAILED_IN_A_ROW_MAX:
                 break
-            await self.adapter.ack(event)
-            recorded += 1
         return recorded
 
-    async def _events(self, left: list[Held]) -> list[BankEvent]:
+    def _holds_back(self, subject: str) -> bool:
+        trouble = self.adapter.patience.trouble(subject)
+        return trouble is not None and trouble.holds_back
+
+    async def _told(self, event: BankEvent) -> Refusal | LedgerError | None:
+        """Why the ledger does not have an event; None once it has, and the event is done."""
+        try:
+            await self._tell(event)
+        except (Refusal, LedgerError) as error:
+            return error
+        await self.adapter.ack(event)
+        return None
+
+    async def _events(self, failed: list[_Failed]) -> list[BankEvent]:
         try:
             return await self.adapter.poll()
         except BankError as error:
-            left.append(_held("bank", error))
+            failed.append(_Failed(_BANK, error, may_rest=False))
             return await self.adapter.pending()
 
     async def _tell(self, event: BankEvent) -> None:
@@ -216,12 +275,15 @@ class Bridge:
         LedgerError."""
         for attempt in range(TRIES_MAX):
             try:
-                return (await self.ledger.transact(self.community, function, fields)).answer
+                answer = (await self.ledger.transact(self.community, function, fields)).answer
             except OutcomeUnknown as unknown:
                 await self._look_up(unknown)
             except (Busy, NotEndorsed, NotApplied) as error:
                 if attempt + 1 == TRIES_MAX or not _is_retryable(error):
                     raise
+            else:
+                self._is_stated = True
+                return answer
             await asyncio.sleep(PAUSE_MS * 2**attempt / 1000)
         raise LedgerError("no answer")
 
@@ -236,6 +298,7 @@ class Bridge:
 
 
 _HELD_UP: Final = (Refusal, LedgerError, BankError)
+_BANK, _PAYMENT = "bank", "payment-"
 
 
 def order_id(payment_id: str) -> str:
@@ -247,14 +310,34 @@ def _is_retryable(error: LedgerError) -> bool:
     return isinstance(error, Busy) or bool(getattr(error, "retryable", False))
 
 
-def _held(subject: str, error: Exception) -> Held:
-    return Held(subject, _code(error), isinstance(error, LedgerError | TransportError))
+class _Resting(Exception):
+    """Not tried in this run; the text is the code of the last time."""
+
+
+class _Failed(NamedTuple):
+    """What this run could not do. What `may_rest` rests if the trouble is its own."""
+
+    subject: str
+    error: Exception
+    may_rest: bool = True
+
+
+def _is_defect(error: LedgerError) -> bool:
+    """The ledger did answer: it will not take this one."""
+    return isinstance(error, NotApplied) or bool(getattr(error, "is_defect", False))
 
 
 def _code(error: Exception) -> str:
     if isinstance(error, Refusal | OrderRefused):
         return error.code
-    return str(error) if isinstance(error, UnknownParty) else type(error).__name__
+    return str(error) if isinstance(error, UnknownParty | _Resting) else type(error).__name__
+
+
+def _about(event: BankEvent) -> set[str]:
+    """The payments or the account that an event says something of."""
+    if isinstance(event.body, Statement):
+        return {f"account-{event.body.account}"}
+    return {report.payment_id for report in reports_of(event)}
 
 
 def _refused(message: RefusedMessage) -> tuple[str, str]:

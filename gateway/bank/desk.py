@@ -20,13 +20,14 @@ from gateway.bank.directory import CustomerDirectory, DirectoryFile
 from gateway.bank.errors import BankError
 from gateway.bank.facts import Hasher
 from gateway.bank.journal import Journal
+from gateway.bank.patience import Patience
 from gateway.bank.transport import BankTransport
-from gateway.errors import LedgerError, NotReady
+from gateway.errors import LedgerError
 from gateway.ledger import Ledger
 from gateway.metrics import Metrics
 
 PAUSE_S_MAX: Final = 60.0
-"""Between two rounds, however many failed."""
+"""Between two rounds, however many failed because the bank or the ledger was away."""
 UNHEARD_S_MAX: Final = 60.0
 """A desk whose rounds fail for longer than this is not ready."""
 JITTER: Final = 0.2
@@ -65,6 +66,7 @@ class Desk:
         self._stopping = asyncio.Event()
         self._trouble: tuple[float, str] | None = None
         """Since when (loop time) rounds fail, and why the last one did."""
+        self._patience = Patience(office.every_s)
         self._left: frozenset[Held] = frozenset()
         """What the last round could not deal with."""
 
@@ -84,13 +86,22 @@ class Desk:
         """The round under way is the last."""
         self._stopping.set()
 
-    def require_ready(self) -> None:
-        """Raises NotReady when nothing has worked for a while."""
+    @property
+    def fault(self) -> str:
+        """Why nothing has worked for a while, or nothing."""
         if self._trouble is None:
-            return
+            return ""
         since_s, why = self._trouble
-        if asyncio.get_running_loop().time() - since_s > UNHEARD_S_MAX:
-            raise NotReady(f"bank, {self._community}: {why}")
+        is_long = asyncio.get_running_loop().time() - since_s > UNHEARD_S_MAX
+        return f"bank, {self._community}: {why}" if is_long else ""
+
+    @property
+    def troubles(self) -> list[str]:
+        """What the bank or the ledger does not take while it takes others, and why."""
+        return [
+            f"bank, {self._community}: {one.subject} failed {one.count} times, {one.code}"
+            for one in self._patience.troubles
+        ]
 
     async def _round(self) -> str:
         """One round; why it failed, or nothing."""
@@ -107,8 +118,8 @@ class Desk:
             _log.exception("a round of the bank's desk failed")
         else:
             why = self._count(done)
-        metrics = self._office.metrics
-        metrics.bank_rounds.labels(self._community, "failed" if why else "done").inc()
+        figures = self._office.metrics.bank
+        figures.rounds.labels(self._community, "failed" if why else "done").inc()
         now_s = asyncio.get_running_loop().time()
         self._trouble = (self._trouble[0] if self._trouble else now_s, why) if why else None
         return why
@@ -124,7 +135,13 @@ class Desk:
         return Bridge(
             ledger=office.ledger,
             community=self._community,
-            adapter=BankAdapter(journal, transport, customer.own_accounts, initiator=customer.name),
+            adapter=BankAdapter(
+                journal,
+                transport,
+                customer.own_accounts,
+                initiator=customer.name,
+                patience=self._patience,
+            ),
             directory=CustomerDirectory(customer, office.hasher),
             hasher=office.hasher,
         )
@@ -144,9 +161,10 @@ class Desk:
     def _count(self, done: Round) -> str:
         """Count what a round did, and tell once what it left; why the bank or the ledger could not
         be reached, if so."""
-        metrics = self._office.metrics
-        metrics.bank_events.labels(self._community).inc(done.recorded)
-        metrics.bank_waiting.labels(self._community).set(len(done.left))
+        figures = self._office.metrics.bank
+        figures.events.labels(self._community).inc(done.recorded)
+        figures.waiting.labels(self._community).set(len(done.left))
+        figures.resting.labels(self._community).set(len(self._patience.troubles))
         for held in set(done.left) - self._left:
             _log.warning("%s waits at the bank's desk: %s", held.subject, held.code)
         self._left = frozenset(done.left)

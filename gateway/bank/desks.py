@@ -13,7 +13,7 @@ from gateway.bank.folder import FolderTransport
 from gateway.bank.http import HttpEndpoint, HttpTransport
 from gateway.bank.part import PLACE, BankSection, load_hasher, stays_here
 from gateway.bank.transport import BankTransport
-from gateway.errors import NotReady
+from gateway.errors import FAULTS_TOLD_MAX, NotReady, PartlyReady, require_some
 
 _log = logging.getLogger(__name__)
 
@@ -49,12 +49,15 @@ class Desks:
             self._running[community] = asyncio.create_task(desk.run())
 
     async def require_ready(self) -> None:
-        """Raises NotReady with the directory's fault, or the first desk's."""
+        """Raises NotReady with the directory's fault or that of every desk; PartlyReady with
+        those of some, or with what single messages suffer from."""
         if self._broken:
             raise NotReady(f"bank: {self._broken}")
-        for community, desk in self._desks.items():
-            if not self._running[community].done():
-                desk.require_ready()
+        open_desks = [one for name, one in self._desks.items() if not self._running[name].done()]
+        require_some(len(open_desks), [desk.fault for desk in open_desks if desk.fault])
+        troubles = [trouble for desk in open_desks for trouble in desk.troubles]
+        if troubles:
+            raise PartlyReady("; ".join(troubles[:FAULTS_TOLD_MAX]))
 
     async def stop(self, within_s: float) -> None:
         """End every desk after its round; one that takes longer ends with the process."""

@@ -6,9 +6,11 @@ import asyncio
 import hashlib
 import os
 import re
+from collections.abc import Container
 from pathlib import Path
 
 from gateway.bank.durable import move_file, write_file
+from gateway.bank.errors import TransportError
 from gateway.bank.limits import MESSAGE_BYTES_MAX
 from gateway.bank.locks import ProcessLock
 from gateway.bank.transport import Delivery
@@ -31,9 +33,9 @@ class FolderTransport:
         """Leaves outbox/<message_id>.xml for the bank."""
         await asyncio.to_thread(write_file, self._root / OUTBOX / f"{message_id}.xml", data)
 
-    async def receive(self, count_max: int) -> list[Delivery]:
+    async def receive(self, count_max: int, resting: Container[str] = ()) -> list[Delivery]:
         """The first files by name, out of the bank's reach before they are read."""
-        return await asyncio.to_thread(self._receive, count_max)
+        return await asyncio.to_thread(self._receive, count_max, resting)
 
     async def confirm(self, delivery: Delivery) -> None:
         """Moves the file to archive/, named by its content so that no two collide."""
@@ -46,12 +48,12 @@ class FolderTransport:
         """Frees the folder for another process."""
         self._lock.release()
 
-    def _receive(self, count_max: int) -> list[Delivery]:
+    def _receive(self, count_max: int, resting: Container[str]) -> list[Delivery]:
         taken = self._root / TAKEN
         for path in message_files(self._root / INBOX)[:count_max]:
             if not (taken / path.name).exists():  # a name used again waits for its first use
                 move_file(path, taken / path.name)
-        return [Delivery(path.name, _read_bounded(path)) for path in message_files(taken)]
+        return [_delivery(path) for path in message_files(taken) if path.name not in resting]
 
 
 def message_files(folder: Path) -> list[Path]:
@@ -63,6 +65,13 @@ def message_files(folder: Path) -> list[Path]:
             if _NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
         )
     return [folder / name for name in names]
+
+
+def _delivery(path: Path) -> Delivery:
+    try:
+        return Delivery(path.name, _read_bounded(path))
+    except OSError as error:
+        return Delivery(path.name, b"", TransportError(f"unreadable: {type(error).__name__}"))
 
 
 def _read_bounded(path: Path) -> bytes:

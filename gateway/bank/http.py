@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -73,16 +73,15 @@ class HttpTransport:
 
         await self._tried(put)
 
-    async def receive(self, count_max: int) -> list[Delivery]:
-        """GET /v1/outbox, then each message in it. Raises TransportError."""
+    async def receive(self, count_max: int, resting: Container[str] = ()) -> list[Delivery]:
+        """GET /v1/outbox, then each message in it. Raises TransportError for the list."""
         listing = await self._get(f"{self._url('outbox')}?limit={count_max}", _LISTING_BYTES_MAX)
         try:
             delivery_ids = _Listing.decode(listing or b"")[:count_max]
         except msgspec.DecodeError as error:
             raise TransportError("the list of waiting messages is unreadable") from error
-        limit = limits.MESSAGE_BYTES_MAX + 1  # one byte too many is enough to refuse a message
-        found = [(name, await self._get(self._url("outbox", name), limit)) for name in delivery_ids]
-        return [Delivery(name, data) for name, data in found if data is not None]
+        found = [await self._delivery(name) for name in delivery_ids if name not in resting]
+        return [delivery for delivery in found if delivery is not None]
 
     async def confirm(self, delivery: Delivery) -> None:
         """DELETE /v1/outbox/<id>. Raises TransportError."""
@@ -101,6 +100,15 @@ class HttpTransport:
     def _url(self, *parts: str) -> str:
         path = "/".join(quote(part, safe="") for part in parts)
         return f"{self._endpoint.base_url.rstrip('/')}/v1/{path}"
+
+    async def _delivery(self, name: str) -> Delivery | None:
+        """A message of the list, or why it cannot be had; None when it is gone."""
+        limit = limits.MESSAGE_BYTES_MAX + 1  # one byte too many is enough to refuse a message
+        try:
+            data = await self._get(self._url("outbox", name), limit)
+        except TransportError as error:
+            return Delivery(name, b"", error)
+        return None if data is None else Delivery(name, data)
 
     async def _get(self, url: str, bytes_max: int) -> bytes | None:
         """The body; None where there is no such thing (any more)."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import NamedTuple, Protocol
+
+from gateway.bank.errors import TransportError
 
 
 class Delivery(NamedTuple):
-    """One message that the bank left for us; `delivery_id` is the transport's own."""
+    """One message that the bank left for us; `delivery_id` is the transport's own. With a `fault`
+    it is there and could not be had."""
 
     delivery_id: str
     data: bytes
+    fault: TransportError | None = None
 
 
 class BankTransport(Protocol):
@@ -18,8 +23,9 @@ class BankTransport(Protocol):
     async def send(self, message_id: str, data: bytes) -> None:
         """Hands over a message. Sending the same id and bytes again is the same hand-over."""
 
-    async def receive(self, count_max: int) -> list[Delivery]:
-        """Messages not confirmed yet, oldest first; the same ones again until confirmed."""
+    async def receive(self, count_max: int, resting: Container[str] = ()) -> list[Delivery]:
+        """Messages not confirmed yet, oldest first, but for those that rest; the same ones again
+        until confirmed. Raises TransportError when the bank cannot say which there are."""
 
     async def confirm(self, delivery: Delivery) -> None:
         """Tells the transport that the message is safe with us."""

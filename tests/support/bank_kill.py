@@ -16,7 +16,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -112,8 +112,8 @@ class DyingTransport:
         await self._inner.send(message_id, data)
         self._fuse.boundary()
 
-    async def receive(self, count_max: int) -> list[Delivery]:
-        found = await self._inner.receive(count_max)
+    async def receive(self, count_max: int, resting: Container[str] = ()) -> list[Delivery]:
+        found = await self._inner.receive(count_max, resting)
         self._fuse.boundary()
         return found
 

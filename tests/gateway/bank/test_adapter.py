@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,16 +26,18 @@ class FailingTransport:
         self.refused: set[str] = set()
         self.waiting: list[Delivery] = []
         self.can_receive = True
+        self.asked = 0
 
     async def send(self, message_id: str, data: bytes) -> None:
         self.sent.append((message_id, data))
         if message_id in self.refused:
             raise TransportError("refused")
 
-    async def receive(self, count_max: int) -> list[Delivery]:
+    async def receive(self, count_max: int, resting: Container[str] = ()) -> list[Delivery]:
         if not self.can_receive:
             raise TransportError("down")
-        return self.waiting[:count_max]
+        self.asked += 1
+        return [one for one in self.waiting[:count_max] if one.delivery_id not in resting]
 
     async def confirm(self, delivery: Delivery) -> None:
         self.waiting.remove(delivery)

@@ -185,6 +185,24 @@ async def test_a_listed_message_that_is_gone_keeps_no_other_from_coming() -> Non
         assert await transport.receive(9) == [Delivery("b", b"x")]
 
 
+async def test_a_listed_message_that_is_refused_keeps_no_other_from_coming() -> None:
+    asked = []
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path.rpartition("/")[2])
+        if request.path == "/v1/outbox":
+            return web.json_response(["a", "b"])
+        return web.Response(status=418 if request.path.endswith("/a") else 200, body=b"x")
+
+    async with server(handler) as transport:
+        bad, fine = await transport.receive(9)
+        assert (bad.delivery_id, str(bad.fault)) == ("a", "the bank answered 418")
+        assert fine == Delivery("b", b"x")
+        asked.clear()
+        assert await transport.receive(9, {"a"}) == [fine]
+    assert asked == ["outbox", "b"]
+
+
 async def test_confirming_what_is_gone_is_fine() -> None:
     async def handler(request: web.Request) -> web.Response:
         return web.Response(status=404)

@@ -15,7 +15,7 @@ from gateway.access import Who
 from gateway.errors import Problem
 from gateway.live import webhooks as webhooks_module
 from gateway.live.outside import Outside
-from gateway.live.part import LiveSection
+from gateway.live.part import LIVE, LiveSection
 from gateway.live.webhooks import ATTEMPTS_MAX, BACKOFF_MAX_MS, backoff_ms
 from gateway.projection.readmodel import BEGINNING
 from tests.gateway.live.conftest import Subscriber
@@ -57,6 +57,24 @@ async def test_deliveries_come_in_order_signed_and_filtered(
             signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
             mac = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
             assert headers["webhook-signature"] == f"v1,{mac}"
+
+
+async def test_a_channel_that_comes_late_is_delivered_from_then_on(
+    tmp_path: Path, live_section: LiveSection, subscriber: Subscriber
+) -> None:
+    async with desk(tmp_path, live_section) as at:
+        live = at.app[LIVE]
+        tails = live.tails
+        assert isinstance(tails, dict)
+        tail = tails.pop("fuzemen")
+        answer = await at.api.get("/events", as_(Who.OWNER, "o1"))
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+        await subscribe(at, subscriber.url, "MotionDrafted")
+        await drafted(at, "m1")
+        tails["fuzemen"] = tail
+        assert live.dispatcher is not None
+        live.dispatcher.look()
+        await until(lambda: len(subscriber.got) == 1)
 
 
 async def test_a_final_result_brings_the_package_and_a_message(
