@@ -75,17 +75,23 @@ async def channel_of(network: Network, org_id: str) -> AsyncIterator[Channel]:
 @asynccontextmanager
 async def asking(network: Network, org_id: str = Org.REGULATOR) -> AsyncIterator[Ask]:
     """Queries of one organisation's own peer, in the network's first community."""
+    async with channel_of(network, org_id) as channel:
+        yield asking_at(channel, network)
+
+
+def asking_at(channel: Channel, network: Network) -> Ask:
+    """The same on a channel that is open already."""
     community = network.config.channels[0].communities[0]
-    async with contract_of(network, org_id) as contract:
+    contract = channel.contract(network.config.chaincode.name)
 
-        async def ask(function: str, fields: dict[str, Any]) -> Any:
-            request = json.dumps({"community": community, **fields})
-            try:
-                return json.loads(await contract.evaluate(function, request))
-            except EvaluateError as error:
-                status, _ = chaincode_response(error) or (0, "")
-                if status == HTTPStatus.NOT_FOUND:
-                    return None
-                raise
+    async def ask(function: str, fields: dict[str, Any]) -> Any:
+        request = json.dumps({"community": community, **fields})
+        try:
+            return json.loads(await contract.evaluate(function, request))
+        except EvaluateError as error:
+            status, _ = chaincode_response(error) or (0, "")
+            if status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
 
-        yield ask
+    return ask

@@ -106,16 +106,39 @@ class Poll:
     motion_id: str
     answers: Sequence[Answer]
     counts: Counter[str] = field(default_factory=Counter)
+    _grants: set[str] = field(default_factory=set)
+    """Grants that are on the ledger from a run that was stopped."""
+    _sheets: dict[str, Any] = field(default_factory=dict)
+    """Of each unit that answers on paper: what the clerks have entered so far."""
+    _units: dict[str, Any] = field(default_factory=dict)
+    """The same units as the register has them."""
 
     async def cast(self, desk: Desk) -> None:
         """Everybody answers while `desk` keeps the window open."""
         if (await view(self.world, self.motion_id))["phase"] != "open":
             return
+        await self._look()
         casting = asyncio.ensure_future(self._everybody())
         keeping = asyncio.ensure_future(self._keep_open(desk, casting))
         await asyncio.wait((casting, keeping), return_when=asyncio.FIRST_EXCEPTION)
         keeping.cancel()
         await casting
+
+    async def _look(self) -> None:
+        """What a run that was stopped left on the ledger, and what paper sheets must name."""
+        ask = self.world.ask_each
+        grants = [self._grant_id(one.owner) for one in self.answers if one.way is Way.PROXY]
+        found = await ask("proxy_grant", [{"grant_id": grant_id} for grant_id in grants])
+        self._grants = {name for name, one in zip(grants, found, strict=True) if one is not None}
+        on_paper = [one.owner.wards for one in self.answers if one.way in (Way.PAPER, Way.SPOILED)]
+        units = [unit for wards in on_paper for unit in wards]
+        asked = [{"unit_id": unit} for unit in units]
+        self._units = dict(zip(units, await ask("unit", asked), strict=True))
+        sheets = await ask("paper_sheet", [{"motion_id": self.motion_id, **one} for one in asked])
+        self._sheets = dict(zip(units, sheets, strict=True))
+
+    def _grant_id(self, owner: Owner) -> str:
+        return f"{self.motion_id}-{owner.label}"
 
     async def _everybody(self) -> None:
         with self.world.teller.counting("answers", len(self.answers)) as one_more:
@@ -163,8 +186,8 @@ class Poll:
         """The owner signs a grant; the proxy answers with it, as the owner wished."""
         assert answer.proxy is not None
         owner, now = answer.owner, now_ms()
-        grant_id = f"{self.motion_id}-{owner.label}"
-        if await self.world.ask("proxy_grant", {"grant_id": grant_id}) is None:
+        grant_id = self._grant_id(owner)
+        if grant_id not in self._grants:
             await self.world.act(
                 self.world.person(owner),
                 door(owner),
@@ -182,27 +205,23 @@ class Poll:
     async def _on_paper(self, answer: Answer) -> None:
         """Two clerks enter the same sheet, each with their own key."""
         for unit in answer.owner.wards:
-            sheet = await self.world.ask(
-                "paper_sheet", {"motion_id": self.motion_id, "unit_id": unit}
-            )
+            sheet = self._sheets[unit]
             entries = sheet["entries"] if sheet else []
-            content = entries[0]["content"] if entries else await self._sheet(answer, unit)
-            for clerk in (REGULATOR_CLERK, SECOND_CLERK):
-                if clerk.label not in {entry["clerk_id"] for entry in entries}:
-                    await self.world.act(
-                        clerk_of(self.world, clerk),
-                        Org.REGULATOR,
-                        "enter_paper",
-                        motion_id=self.motion_id,
-                        unit_id=unit,
-                        content=content,
-                    )
+            content = entries[0]["content"] if entries else self._sheet(answer, unit)
+            for clerk in (REGULATOR_CLERK, SECOND_CLERK)[len(entries) :]:
+                await self.world.act(
+                    clerk_of(self.world, clerk),
+                    Org.REGULATOR,
+                    "enter_paper",
+                    motion_id=self.motion_id,
+                    unit_id=unit,
+                    content=content,
+                )
 
-    async def _sheet(self, answer: Answer, unit: str) -> dict[str, Any]:
-        found = await self.world.ask("unit", {"unit_id": unit})
+    def _sheet(self, answer: Answer, unit: str) -> dict[str, Any]:
         is_spoiled = answer.way is Way.SPOILED
         return {
-            "signed_by": sorted(share["owner_id"] for share in found["owners"]),
+            "signed_by": sorted(share["owner_id"] for share in self._units[unit]["owners"]),
             "choices": [] if is_spoiled else answer.choices,
             "spoiled": is_spoiled,
             "scan_sha256": evidence(f"sheet {self.motion_id} {unit}"),

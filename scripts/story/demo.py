@@ -18,7 +18,7 @@ from network.home import HOMES, Network, open_network
 from network.nodes import NativeSupervisor
 from network.up import bring_down, bring_up
 from scripts.story import finish
-from scripts.story.places import ROLL, PortChoice, open_places
+from scripts.story.places import PortChoice, open_places
 from scripts.story.progress import MemoryWatch, Teller
 from scripts.story.services import Services
 from scripts.story.story import SCENES
@@ -92,7 +92,7 @@ class Demo:
             with teller.step("network", "Four organisations bring up their network"):
                 await bring_up(network, self.console)
             with teller.step("services", "Gateways, a sandbox bank and a sandbox authority start"):
-                await services.up(ROLL)
+                await services.up()
             async with open_world(network, places, teller) as world:
                 world.figures.update(kept.figures)
 

@@ -39,9 +39,9 @@ async def open_community(world: World) -> None:
 
 async def import_roll(world: World) -> None:
     """The bureau's file becomes random ids on the ledger; names stay in the regulator's vault."""
-    database = await open_tables(str(identity_database(world.places)), vault.SCHEMA)
+    database = await open_tables(str(identity_database(world.places, Org.REGULATOR)), vault.SCHEMA)
     try:
-        key = load_key_file(identity_key_file(world.places))
+        key = load_key_file(identity_key_file(world.places, Org.REGULATOR))
         private = await Vault.open(database, key, now_ms)
         request = await prepare_import(world.community, ROLL.read_bytes(), private)
         ids = {one.label: await private.holder_of(one.id_no) or "" for one in world.owners}
@@ -85,15 +85,9 @@ async def certify_owners(world: World) -> None:
 
 async def count_credentials(world: World) -> None:
     """How many owners have a credential on the ledger, asked of the ledger."""
-    slots = asyncio.Semaphore(CERTIFIED_AT_ONCE)
-
-    async def has_one(owner: Owner) -> bool:
-        async with slots:
-            person = world.person(owner)
-            found = await world.ask("credential", {"credential_id": person.credential_id})
-            return found is not None
-
-    count = sum(await asyncio.gather(*(has_one(owner) for owner in world.owners)))
+    ids = [world.person(owner).credential_id for owner in world.owners]
+    found = await world.ask_each("credential", [{"credential_id": one} for one in ids])
+    count = sum(one is not None for one in found)
     world.figures["owners_credentialed"] = count
     world.teller.say(f"{count} owners hold a credential; each key was made by its owner.")
 
@@ -135,11 +129,9 @@ async def name_representatives(world: World) -> None:
 
 async def are_represented(world: World) -> bool:
     """Whether every co-owned unit has a representative."""
-    for unit in co_owned(world.owners):
-        found = await world.ask("unit", {"unit_id": unit})
-        if found is None or found.get("representative") is None:
-            return False
-    return True
+    asked = [{"unit_id": unit} for unit in co_owned(world.owners)]
+    found = await world.ask_each("unit", asked)
+    return all(one is not None and one.get("representative") is not None for one in found)
 
 
 async def are_certified(world: World) -> bool:

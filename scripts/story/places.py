@@ -20,7 +20,10 @@ SANDBOXES: Final = 20
 PORTS_FILE: Final = "ports.json"
 READY_FILE: Final = "sandbox.json"
 """Where a sandbox says how to reach it, once it answers."""
-ROLL: Final = Path(__file__).parent / "data" / "roll.csv"
+DATA: Final = Path(__file__).parent / "data"
+ROLL: Final = DATA / "roll.csv"
+CLERKS: Final = DATA / "clerks.csv"
+"""The authority's own register of who works where; each employer has one of its own."""
 
 PortChoice = Literal["fixed", "auto"]
 

@@ -20,7 +20,7 @@ from network.home import Network
 from network.nodes import Check, NativeSupervisor, NodeSpec, start_ready
 from scripts.story.bankfiles import exchange_folder
 from scripts.story.clock import now_ms
-from scripts.story.places import HOST, ORGS, READY_FILE, Places
+from scripts.story.places import CLERKS, HOST, ORGS, READY_FILE, ROLL, Places
 from scripts.story.settings import write_gateway_settings
 
 CHECKOUT: Final = Path(__file__).parents[2]
@@ -47,12 +47,10 @@ class Services:
         """Who knows their processes."""
         return NativeSupervisor(self.places.root)
 
-    async def up(self, authority_roll: Path) -> bool:
+    async def up(self) -> bool:
         """Start what does not run; whether anything had to be started. Raises NodeError."""
         started = await asyncio.gather(
-            self._start(
-                self._authority(authority_roll), self._is_sandbox_up(self.places.authority)
-            ),
+            self._start(self._authority(), self._is_sandbox_up(self.places.authority)),
             self._start(self._bank(), self._is_sandbox_up(self.places.bank)),
         )
         for org in ORGS:
@@ -76,13 +74,14 @@ class Services:
     async def _start(self, node: NodeSpec, check: Check) -> bool:
         return await start_ready(self.supervisor, node, check, READY_S_MAX)
 
-    def _authority(self, roll: Path) -> NodeSpec:
+    def _authority(self) -> NodeSpec:
         return self._node(
             AUTHORITY,
             self.places.authority,
             (self.places.ports.authority,),
             *("-m", "gateway.identity.sandbox", "--data", str(self.places.authority), "serve"),
-            *("--roll", str(roll), "--port", str(self.places.ports.authority)),
+            *("--roll", str(ROLL), "--clerks", str(CLERKS)),
+            *("--port", str(self.places.ports.authority)),
         )
 
     def _bank(self) -> NodeSpec:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from chaincode.model.base import Org
+from gateway.identity.flows import STAFF_ROLE
 from network.ca.server import CA_NAME, REGISTRAR, CaServer
 from network.files import PRIVATE_FILE, private_folder, write_atomic
 from network.home import Network
@@ -40,8 +41,8 @@ def write_gateway_settings(network: Network, places: Places, org: str) -> None:
         "live": {"webhook_key_file": str(_secret(folder / "webhook.key"))},
         "certificate": {"verify_url": f"{places.url(org)}/v1/documentation"},
     }
-    if org == Org.REGULATOR:
-        sections["identity"] = _identity(network, places)
+    if Org(org) in STAFF_ROLE:
+        sections["identity"] = _identity(network, places, org)
     if org == Org.BANK:
         sections["bank"] = bank_settings(places, network.config.channels[0].communities[0])
     text = settings_text(network, org, port=places.ports.gateways[org], sections=sections)
@@ -53,23 +54,17 @@ def operator_token_file(places: Places, org: str) -> Path:
     return _secret(private_folder(places.gateway(org)) / "operator.token")
 
 
-def identity_key_file(places: Places) -> Path:
-    """The key that unwraps the regulator's identity database."""
-    path = private_folder(places.gateway(Org.REGULATOR)) / "identity.key"
+def identity_key_file(places: Places, org: str) -> Path:
+    """The key that unwraps an office's identity database."""
+    path = private_folder(places.gateway(org)) / "identity.key"
     if not path.exists():
         write_atomic(path, secrets.token_bytes(SECRET_BYTES), PRIVATE_FILE)
     return path
 
 
-def identity_database(places: Places) -> Path:
-    """The regulator's identity database."""
-    return places.gateway(Org.REGULATOR) / "identity.sqlite3"
-
-
-def ca_of(network: Network, org: str) -> CaServer:
-    """An organisation's certificate authority as the network runs it."""
-    node = network.topology().orgs[org].ca
-    return CaServer(folder=node.folder, org=org, host=node.host, port=node.ports["listen"])
+def identity_database(places: Places, org: str) -> Path:
+    """The identity database of an office that certifies."""
+    return places.gateway(org) / "identity.sqlite3"
 
 
 def _attachments(places: Places, org: str) -> dict[str, Any]:
@@ -80,13 +75,13 @@ def _attachments(places: Places, org: str) -> dict[str, Any]:
     }
 
 
-def _identity(network: Network, places: Places) -> dict[str, Any]:
-    server = ca_of(network, Org.REGULATOR)
-    url = f"http://{HOST}:{places.ports.authority}"
+def _identity(network: Network, places: Places, org: str) -> dict[str, Any]:
+    node = network.topology().orgs[org].ca
+    server = CaServer(folder=node.folder, org=org, host=node.host, port=node.ports["listen"])
     return {
-        "database": str(identity_database(places)),
-        "key_file": str(identity_key_file(places)),
-        "provider_url": url,
+        "database": str(identity_database(places, org)),
+        "key_file": str(identity_key_file(places, org)),
+        "provider_url": f"http://{HOST}:{places.ports.authority}",
         "provider_token_file": str(places.authority / "gateway.token"),
         "ca_url": server.url,
         "ca_name": CA_NAME,

@@ -1,7 +1,7 @@
 """What every step of the story works with: the network, its gateways, the desks, the people."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from chaincode.model.base import Org
 from network.home import Network
-from scripts.clients import Ask, asking, channel_of
+from scripts.clients import Ask, asking_at, channel_of
 from scripts.hand.acting import Accepted
 from scripts.hand.errors import Refused
 from scripts.hand.folder import KEY
@@ -25,6 +25,7 @@ from scripts.story.progress import Teller
 from scripts.story.settings import operator_token_file
 
 HOLDERS: Final = "holders.json"
+QUERIES_AT_ONCE: Final = 24
 RENEW_MS: Final = 5 * 60 * 1000
 """A session is renewed when it is older; a gateway ends it after fifteen idle minutes."""
 
@@ -56,16 +57,29 @@ class World:
         It sees what any organisation's gateway has said before: the peer first has as many blocks
         as any. Raises TooLate.
         """
+        (found,) = await self.ask_each(function, [fields])
+        return found
+
+    async def ask_each(self, function: str, fields: Sequence[dict[str, Any]]) -> list[Any]:
+        """The same for many queries of one kind, in their order."""
         await self._level()
-        return await self.peers[Org.REGULATOR](function, fields)
+        slots = asyncio.Semaphore(QUERIES_AT_ONCE)
+
+        async def ask(one: dict[str, Any]) -> Any:
+            async with slots:
+                return await self.peers[Org.REGULATOR](function, one)
+
+        return await asyncio.gather(*(ask(one) for one in fields))
 
     async def _level(self) -> None:
         found = await asyncio.gather(*(height() for height in self.heights.values()))
+        heights = dict(zip(self.heights, found, strict=True))
 
         async def is_level() -> bool:
             return await self.heights[Org.REGULATOR]() >= max(found)
 
-        await wait_for(is_level, "the regulator's peer has what the others have")
+        if heights[Org.REGULATOR] < max(found):
+            await wait_for(is_level, "the regulator's peer has what the others have")
 
     async def seen_by_all(
         self,
@@ -176,13 +190,12 @@ async def open_world(network: Network, places: Places, teller: Teller) -> AsyncI
             gateways[org] = await stack.enter_async_context(
                 Gateways([places.url(one) for one in turned])
             )
-        peers = {org: await stack.enter_async_context(asking(network, org)) for org in ORGS}
         channels = {org: await stack.enter_async_context(channel_of(network, org)) for org in ORGS}
         yield World(
             network=network,
             places=places,
             teller=teller,
-            peers=peers,
+            peers={org: asking_at(channel, network) for org, channel in channels.items()},
             heights={org: channel.ledger.height for org, channel in channels.items()},
             gateways=gateways,
             owners=read_owners(),
