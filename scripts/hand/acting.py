@@ -1,7 +1,8 @@
 """Signing an act, sending it through whichever gateway answers, and learning what became of it.
 
 The signed bytes are kept before they are sent, and only those very bytes are ever sent again: the
-ledger counts one act once, however often and through however many gateways it arrives.
+ledger counts one act once, however often and through however many gateways it arrives. The disk is
+waited for in a thread, so that one person's does not hold up another's.
 """
 
 import asyncio
@@ -89,7 +90,7 @@ async def send(folder: Folder, gateways: Gateways, signed: KeptAct) -> Accepted:
     learnt in time, so that it must be asked for later; Unreachable when no gateway was reached.
     """
     sending = _Sending(folder, gateways, signed)
-    return sending.keep(await sending.run())
+    return await asyncio.to_thread(sending.keep, await sending.run())
 
 
 async def look(folder: Folder, gateways: Gateways, signed: KeptAct) -> Accepted:
@@ -101,7 +102,7 @@ async def look(folder: Folder, gateways: Gateways, signed: KeptAct) -> Accepted:
     found = await sending.looked_up()
     if found is None:
         raise sending.last
-    return sending.keep(found)
+    return await asyncio.to_thread(sending.keep, found)
 
 
 class _Sending:

@@ -1,5 +1,6 @@
 """One person with one key, for programs: what the command does, as calls."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -88,7 +89,7 @@ class Person:
         self, gateways: Gateways, act: str, fields: Mapping[str, Any], *, at: int | None = None
     ) -> KeptAct:
         """Sign an act now (or at `at`, UTC ms) and keep it; nothing is sent."""
-        return acting.sign(self.folder, await self.forms(gateways), act, fields, at=at)
+        return await self._signed(gateways, act, fields, at=at)
 
     async def send(
         self, gateways: Gateways, act: str, fields: Mapping[str, Any], *, at: int | None = None
@@ -110,8 +111,7 @@ class Person:
         """Cast a ballot, sealed where the motion asks for it; see `voting` and `acting.send`."""
         motion = await voting.read_motion(self.folder, gateways, motion_id)
         fields, openings = voting.ballot_fields(motion, unit_ids, choices)
-        forms = await self.forms(gateways)
-        signed = acting.sign(self.folder, forms, "cast_ballot", fields, at=at, openings=openings)
+        signed = await self._signed(gateways, "cast_ballot", fields, at=at, openings=openings)
         return await acting.send(self.folder, gateways, signed)
 
     async def open_ballot(
@@ -132,6 +132,12 @@ class Person:
         """See `proof.prove`."""
         signed = self.folder.act(nonce)
         return await proof.prove(self.folder, self._reading(gateways), signed)
+
+    async def _signed(
+        self, gateways: Gateways, act: str, fields: Mapping[str, Any], **rest: Any
+    ) -> KeptAct:
+        forms = await self.forms(gateways)
+        return await asyncio.to_thread(acting.sign, self.folder, forms, act, fields, **rest)
 
     def _reading(self, gateways: Gateways) -> Reader:
         """The reader at hand, or a new one for other gateways."""
