@@ -24,8 +24,8 @@ from scripts.story.staff import REGULATOR_CLERK, SECOND_CLERK, clerk_of
 from scripts.story.world import World
 
 SEED: Final = 8_500
-AT_ONCE: Final = 60
-"""Acts on their way at the same time."""
+AT_ONCE: Final = 400
+"""Owners who answer at the same time: the more, the fewer transactions carry their acts."""
 MARGIN_MS: Final = 4_000
 """The window is extended when less is left and owners still vote."""
 SLOWEST_AHEAD: Final = 3
@@ -141,22 +141,19 @@ class Poll:
         return f"{self.motion_id}-{owner.label}"
 
     async def _everybody(self) -> None:
-        with self.world.teller.counting("answers", len(self.answers)) as one_more:
-            await self._each(lambda one: self._first(one, one_more))
-            await self._each(self._second)
-
-    async def _each(self, act: Callable[[Answer], Any]) -> None:
         slots = asyncio.Semaphore(AT_ONCE)
+        with self.world.teller.counting("answers", len(self.answers)) as one_more:
 
-        async def one(answer: Answer) -> None:
-            async with slots:
-                await act(answer)
+            async def one(answer: Answer) -> None:
+                async with slots:
+                    await self._answer(answer)
+                one_more()
 
-        async with asyncio.TaskGroup() as group:
-            for answer in self.answers:
-                group.create_task(one(answer))
+            async with asyncio.TaskGroup() as group:
+                for answer in self.answers:
+                    group.create_task(one(answer))
 
-    async def _first(self, answer: Answer, one_more: Callable[[], None]) -> None:
+    async def _answer(self, answer: Answer) -> None:
         self.counts[answer.way] += 1
         match answer.way:
             case Way.ONLINE:
@@ -164,17 +161,13 @@ class Poll:
             case Way.AGAIN:
                 assert answer.before is not None
                 await self._ballot(answer.owner, answer.owner.wards, answer.before)
+                await self._ballot(answer.owner, answer.owner.wards, answer.choices)
             case Way.PROXY:
                 await self._by_proxy(answer)
             case Way.PAPER | Way.SPOILED:
                 await self._on_paper(answer)
             case Way.AWAY:
                 pass
-        one_more()
-
-    async def _second(self, answer: Answer) -> None:
-        if answer.way is Way.AGAIN:
-            await self._ballot(answer.owner, answer.owner.wards, answer.choices)
 
     async def _ballot(
         self, owner: Owner, units: Sequence[str], choices: list[str], **fields: Any

@@ -1,5 +1,6 @@
 """The owners' committee: who sits in it, and how it decides, each member with their own key."""
 
+import asyncio
 from typing import Any, Final
 
 from chaincode.model.base import Org, Role
@@ -25,11 +26,10 @@ async def certify_members(world: World) -> None:
     """Each elected owner makes a new key, which is certified as a member's."""
     office = world.gateways[Org.REGULATOR].only(world.places.url(Org.REGULATOR))
     seated = await members(world)
-    async with SandboxGuide(world.places.authority) as guide:
+    async with SandboxGuide(world.places.authority) as guide, asyncio.TaskGroup() as group:
         for owner in seated:
-            await world.key(owner.member_label).certify(
-                office, world.community, owner.applicant(Role.COMMITTEE_MEMBER), guide
-            )
+            member, who = world.key(owner.member_label), owner.applicant(Role.COMMITTEE_MEMBER)
+            group.create_task(member.certify(office, world.community, who, guide))
     world.teller.say(f"{len(seated)} members hold the credential of their office.")
 
 

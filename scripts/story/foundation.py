@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any, Final
 
@@ -98,31 +99,33 @@ def evidence(name: str) -> str:
 
 
 async def name_representatives(world: World) -> None:
-    """The owners of each co-owned unit name one of them: both sign.
+    """The owners of each co-owned unit name one of them: both sign, one after the other, since
+    each word changes the unit.
 
     Who did so in a run that was stopped may not do so again within the hour, and need not.
     """
     units = co_owned(world.owners)
-    slots = asyncio.Semaphore(CERTIFIED_AT_ONCE)
 
     async def name(owner: Owner, unit: str, chosen: Owner) -> None:
-        async with slots:
-            try:
-                await world.act(
-                    world.person(owner),
-                    ORGS[owner.number % len(ORGS)],
-                    "name_representative",
-                    unit_id=unit,
-                    representative=world.holder(chosen),
-                )
-            except Refused as refused:
-                if refused.code != "unit/named-lately":
-                    raise
+        try:
+            await world.act(
+                world.person(owner),
+                ORGS[owner.number % len(ORGS)],
+                "name_representative",
+                unit_id=unit,
+                representative=world.holder(chosen),
+            )
+        except Refused as refused:
+            if refused.code != "unit/named-lately":
+                raise
+
+    async def name_all(unit: str, owners: Sequence[Owner]) -> None:
+        for owner in owners:
+            await name(owner, unit, owners[0])
 
     async with asyncio.TaskGroup() as group:
         for unit, owners in units.items():
-            for owner in owners:
-                group.create_task(name(owner, unit, owners[0]))
+            group.create_task(name_all(unit, owners))
     world.figures["co_owned_units"] = len(units)
     world.teller.say(f"The owners of {len(units)} co-owned units named who speaks for them.")
 

@@ -1,12 +1,13 @@
 """The main story: the company asks for CNY 8,500 to repair the gate, and the owners decide."""
 
+import asyncio
 import hashlib
 from typing import Any, Final
 
 from chaincode.model.base import Org
 from scripts.hand.errors import Refused
 from scripts.story import committee
-from scripts.story.ballots import MIXED, Poll, Way, draw, mostly_for
+from scripts.story.ballots import MIXED, Poll, Way, door, draw, mostly_for
 from scripts.story.bankfiles import MAINTENANCE, PAYEE_CLASS
 from scripts.story.clock import YEAR_MS, now_ms
 from scripts.story.election import WORDS, regulator_desk
@@ -22,7 +23,6 @@ from scripts.story.motions import (
     view,
 )
 from scripts.story.papers import letter, picture, text
-from scripts.story.places import ORGS
 from scripts.story.rules import ORDINARY
 from scripts.story.staff import COMPANY_CLERK, REGULATOR_CLERK, clerk_of
 from scripts.story.world import World
@@ -162,7 +162,7 @@ async def _serve(world: World) -> None:
         return
     served = {"motion_id": MOTION, "evidence_sha256": evidence("service of the notice")}
     alone = [one for one in world.owners if one.wards == one.units and not one.is_developer]
-    await world.act(
+    by_post = world.act(
         clerk_of(world, REGULATOR_CLERK),
         Org.REGULATOR,
         "record_service",
@@ -170,14 +170,17 @@ async def _serve(world: World) -> None:
         unit_ids=[unit for one in alone[:SERVED_BY_POST] for unit in one.wards],
         **served,
     )
-    for owner in alone[SERVED_BY_POST : SERVED_BY_POST + ACKNOWLEDGED]:
-        await world.act(
+    on_phones = (
+        world.act(
             world.person(owner),
-            ORGS[owner.number % len(ORGS)],
+            door(owner),
             "acknowledge_notice",
             unit_ids=list(owner.wards),
             **served,
         )
+        for owner in alone[SERVED_BY_POST : SERVED_BY_POST + ACKNOWLEDGED]
+    )
+    await asyncio.gather(by_post, *on_phones)
 
 
 def _ways(poll: Poll) -> str:

@@ -10,12 +10,12 @@ from typing import Any, Final
 from chaincode import codec
 from chaincode.templates import load_templates
 
-NOTICE_MS: Final = 2_000
-WINDOW_MS: Final = 8_000
+NOTICE_MS: Final = 1_000
+WINDOW_MS: Final = 11_000
 """Announced; the window is extended while owners are still voting."""
-EXTENSION_MS: Final = 5_000
+EXTENSION_MS: Final = 6_000
 EXTENSIONS_MAX: Final = 200
-OBJECTION_MS: Final = 1_500
+OBJECTION_MS: Final = 1_000
 SEATS: Final = 7
 SEATS_MIN: Final = 5
 CANDIDATES: Final = 9
