@@ -26,7 +26,7 @@ from scripts.story.world import World
 SEED: Final = 8_500
 AT_ONCE: Final = 400
 """Owners who answer at the same time: the more, the fewer transactions carry their acts."""
-MARGIN_MS: Final = 4_000
+MARGIN_MS: Final = 3_000
 """The window is extended when less is left and owners still vote."""
 SLOWEST_AHEAD: Final = 3
 """And when less is left than so many of the slowest extension took."""

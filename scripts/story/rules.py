@@ -11,9 +11,10 @@ from chaincode import codec
 from chaincode.templates import load_templates
 
 NOTICE_MS: Final = 1_000
-WINDOW_MS: Final = 11_000
+WINDOW_MS: Final = 10_000
 """Announced; the window is extended while owners are still voting."""
-EXTENSION_MS: Final = 6_000
+EXTENSION_MS: Final = 4_000
+"""Short: what is left of the last one is waited out by everybody."""
 EXTENSIONS_MAX: Final = 200
 OBJECTION_MS: Final = 1_000
 SEATS: Final = 7
