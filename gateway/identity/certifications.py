@@ -217,13 +217,19 @@ class Certifications:
             *(one.credential_id, next_at, code, Phase.ISSUING.value),
         )
 
-    async def end(self, one: Certification, phase: Phase, code: str | None) -> None:
-        """Issued or refused, for good."""
-        await self._rows(
-            "UPDATE certification SET phase = $2, code = $3 WHERE credential_id = $1"
-            " AND phase IN ($4, $5)",
-            *(one.credential_id, phase.value, code, Phase.VERIFYING.value, Phase.ISSUING.value),
-        )
+    async def end(self, ones: Sequence[Certification], phase: Phase, code: str | None) -> None:
+        """Issued or refused, for good; all in one unit of work."""
+
+        async def end(work: Work) -> None:
+            for one in ones:
+                await work.rows(
+                    "UPDATE certification SET phase = $2, code = $3 WHERE credential_id = $1"
+                    " AND phase IN ($4, $5)",
+                    *(one.credential_id, phase.value, code),
+                    *(Phase.VERIFYING.value, Phase.ISSUING.value),
+                )
+
+        await self._database.run(end)
 
     async def _rows(self, sql: str, *values: object) -> Sequence[Row]:
         async def run(work: Work) -> Sequence[Row]:

@@ -259,7 +259,7 @@ class Certifying:
         if one is None or not hmac.compare_digest(one.secret_sha256, _sha256(secret)):
             raise Problem(404, "certification/not-found")
         if one.phase is Phase.VERIFYING and self._clock_ms() >= one.until_at:
-            await self._certifications.end(one, Phase.REFUSED, "certification/expired")
+            await self._certifications.end([one], Phase.REFUSED, "certification/expired")
             return await self._find(credential_id, secret)
         return one
 

@@ -209,8 +209,7 @@ class Issuing:
             for one in rows:
                 await self._postpone(one, "defect")
         else:
-            for one, answer in zip(rows, answers, strict=True):
-                await self._answered(one, answer)
+            await self._answered(rows, answers)
 
     async def _not_recorded(
         self, community: str, rows: Sequence[Certification], error: LedgerError
@@ -224,12 +223,14 @@ class Issuing:
         for one in rows:
             await self._postpone(one, type(error).__name__)
 
-    async def _answered(self, one: Certification, answer: Answer) -> None:
-        if answer.code != ACCEPTED:
-            return await self._refused(one, answer.code)
-        await self._certifications.end(one, Phase.ISSUED, None)
-        _log.info("credential issued")
-        return None
+    async def _answered(self, rows: Sequence[Certification], answers: Sequence[Answer]) -> None:
+        pairs = list(zip(rows, answers, strict=True))
+        issued = [one for one, answer in pairs if answer.code == ACCEPTED]
+        await self._certifications.end(issued, Phase.ISSUED, None)
+        _log.info("credentials issued: %d", len(issued))
+        for one, answer in pairs:
+            if answer.code != ACCEPTED:
+                await self._refused(one, answer.code)
 
     # --- How a row ends or waits ---
 
@@ -240,7 +241,7 @@ class Issuing:
         return await self._refuse(one, _OWN_WORDS.get(code, code))
 
     async def _refuse(self, one: Certification, code: str) -> None:
-        await self._certifications.end(one, Phase.REFUSED, code)
+        await self._certifications.end([one], Phase.REFUSED, code)
         _log.info("certification refused: %s", code)
 
     async def _postpone(self, one: Certification, code: str) -> None:

@@ -146,7 +146,7 @@ async def test_from_nothing_to_a_session_and_no_word_of_it_in_the_logs(
         root.removeHandler(handler)
         root.setLevel(level)
     logged = stream.getvalue()
-    assert "credential issued" in logged
+    assert "credentials issued: 1" in logged
     assert who.bindings is not None
     codes = [sent.code for sent in bureau.authority.sent_codes()]
     secret = [who.secret, wrong.secret, cookie, who.bindings.salt, who.bindings.account, TOKEN]
