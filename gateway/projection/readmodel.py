@@ -1,7 +1,7 @@
 """Questions to the tables. Reads that must be exact go to the peer, not here."""
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, TypeVar
 
 from chaincode.errors import NotFound
@@ -233,7 +233,7 @@ class ReadModel:
 
         return await self._database.run(work)
 
-    async def run(self, work: Callable[[Work], Awaitable[T]]) -> T:
+    async def run(self, work: Callable[[Work], Coroutine[Any, Any, T]]) -> T:
         """A unit of work of a part that keeps tables of its own in this database."""
         return await self._database.run(work)
 

@@ -20,7 +20,7 @@ from scripts.story.places import ORGS, READY_FILE, ROLL
 from scripts.story.settings import identity_database, identity_key_file
 from scripts.story.world import HOLDERS, World
 
-CERTIFIED_AT_ONCE: Final = 24
+CERTIFIED_AT_ONCE: Final = 100
 """Owners who are on their way through the office at the same time."""
 CERTIFY_S_MAX: Final = 600.0
 
