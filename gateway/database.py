@@ -144,6 +144,7 @@ class SqliteDatabase:
         self._thread = thread
         self._waiting: deque[_Turn] = deque()
         self._serving: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     @classmethod
     async def open(cls, path: Path, pragmas: Sequence[str]) -> Self:
@@ -159,6 +160,8 @@ class SqliteDatabase:
 
     async def run(self, work: Callable[[Work], Coroutine[Any, Any, T]]) -> T:
         """See `Database.run`. Who is cancelled meanwhile does not learn whether it was applied."""
+        if self._is_closed:
+            raise DatabaseUnavailable("closed")
         turn = _Turn(work, asyncio.get_running_loop().create_future())
         self._waiting.append(turn)
         if self._serving is None:
@@ -173,7 +176,10 @@ class SqliteDatabase:
         """Nothing is left to do: what is deleted is zeroed at once."""
 
     async def close(self) -> None:
-        """See `Database.close`."""
+        """See `Database.close`. What was asked for before is still done."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         if self._serving is not None:
             await self._serving
         await self._in_thread(self._connection.close)

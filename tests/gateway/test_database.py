@@ -86,11 +86,15 @@ async def test_when_the_file_is_full_none_of_those_together_is_applied(
     assert await database.run(counted) == len(kept)
 
 
-async def test_a_closed_database_answers_nobody_and_hangs_nobody(file: Path) -> None:
-    closed = await open_tables(str(file), SCHEMA)
-    await closed.close()
-    with pytest.raises(RuntimeError, match="shutdown"):
-        await closed.run(one_more)
+async def test_a_closed_database_ends_what_was_asked_and_takes_no_more(file: Path) -> None:
+    closing = await open_tables(str(file), SCHEMA)
+    asked = [asyncio.ensure_future(closing.run(one_more)) for _ in range(3)]
+    await asyncio.sleep(0)
+    await closing.close()
+    assert [one.result() for one in asked] == [1, 2, 3]
+    await closing.close()
+    with pytest.raises(DatabaseUnavailable):
+        await closing.run(one_more)
 
 
 async def test_a_wrong_statement_leaves_nothing(database: Database) -> None:

@@ -12,7 +12,7 @@ from gateway.bank.errors import REFUSAL_CODES
 BANK = Path(gateway.bank.__file__).parent
 ADAPTER = sorted(BANK.glob("*.py"))
 TESTS = Path(__file__).parent
-SECONDS = {"limits.py", "http.py", "desk.py", "desks.py", "part.py"}
+SECONDS = {"limits.py", "http.py", "desk.py", "desks.py", "part.py", "patience.py"}
 """They count seconds, and see no amount."""
 
 

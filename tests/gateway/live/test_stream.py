@@ -162,14 +162,18 @@ async def test_a_stop_ends_the_streams(tmp_path: Path) -> None:
 
 
 class _Response:
-    """A client's end of a connection that takes bytes only while `takes` is set."""
+    """A client's end of a connection that takes bytes only while `takes` is set; `held` once bytes
+    wait for that."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
         self.takes = asyncio.Event()
         self.takes.set()
+        self.held = asyncio.Event()
 
     async def write(self, data: bytes) -> None:
+        if not self.takes.is_set():
+            self.held.set()
         await self.takes.wait()
         self.texts.append(data.decode())
 
@@ -202,12 +206,15 @@ async def test_a_client_too_far_behind_is_told_where_to_resume(
             while len(response.texts) < 2:
                 await asyncio.sleep(0)
             response.takes.clear()
-            start = tail.end
-            for number in range(4):
+            await at.town.drafted("m0")
+            await at.catch_up()
+            await response.held.wait()  # with all that there is so far: it is live
+            sent = tail.end
+            assert sent is not None
+            for number in range(1, 4):
                 await at.town.drafted(f"m{number}")
             await at.catch_up(per_block=1)
-            while tail.floor == start or tail.after(_last(response)) is not None:
-                await tail.wait_beyond(_last(response))
+            while tail.after(sent) is not None:
                 await asyncio.sleep(0)
             response.takes.set()
             await running
