@@ -36,13 +36,12 @@ from gateway.fabric.identity import load_identity
 from gateway.fabric.timeouts import Resolution, Timeouts
 from gateway.fabric.transaction import Transaction
 from gateway.followed import FollowedChannel
+from gateway.located import LocatedCommunities
 from gateway.served import LOOK_EVERY_S, ServedChannels
 from gateway.settings import FabricSection
 
 T = TypeVar("T")
 
-COMMUNITIES_MAX: Final = 10_000
-"""How many communities' channels are remembered."""
 DEFECT_STATUS_MIN: Final = 500
 READY_S_MAX: Final = 3.0
 """How long readiness waits for a channel."""
@@ -157,7 +156,12 @@ class FabricLedger:
         self._look_every_s = look_every_s
         self._stack = AsyncExitStack()
         self._served: ServedChannels | None = None
-        self._channel_of: dict[str, str] = {}
+        self._located = LocatedCommunities(
+            lambda: self.channels,
+            lambda channel, community: self._evaluate(
+                channel, "community", {"community": community}
+            ),
+        )
 
     async def __aenter__(self) -> Self:
         settings = self._settings
@@ -213,38 +217,20 @@ class FabricLedger:
         """Those of the settings, those named as their channel, and those asked for since, but for
         those whose channel does not answer. Raises LedgerError when none does."""
         failed: LedgerError | None = None
-        for name in {*self.channels, *self._settings.communities} - set(self._channel_of):
+        for name in {*self.channels, *self._settings.communities} - self._located.names:
             try:
                 await self.channel_of(name)
             except NotFound:
                 continue  # not opened yet
             except LedgerError as error:
                 failed = error
-        if failed is not None and not self._channel_of:
+        if failed is not None and not self._located.names:
             raise failed
-        return tuple(sorted(self._channel_of))
+        return tuple(sorted(self._located.names))
 
     async def channel_of(self, community: str) -> str:
-        """Remembered, or asked of each channel, the one of the same name first. Another one that
-        cannot be asked is passed over."""
-        known = self._channel_of.get(community)
-        if known is not None:
-            return known
-        failed: LedgerError | None = None
-        for name in sorted(self.channels, key=lambda name: name != community):
-            try:
-                await self._evaluate(name, "community", {"community": community})
-            except NotFound:
-                continue
-            except LedgerError as error:
-                if name == community:
-                    raise
-                failed = error
-                continue
-            if len(self._channel_of) < COMMUNITIES_MAX:
-                self._channel_of[community] = name
-            return name
-        raise failed or NotFound("community/unknown")
+        """See `LocatedCommunities`."""
+        return await self._located.channel_of(community)
 
     async def query(self, community: str, function: str, fields: Mapping[str, Any]) -> bytes:
         """See `Ledger.query`."""
@@ -269,6 +255,7 @@ class FabricLedger:
             committed = await retry_conflicts(lambda: followed.submit(function, request))
         except fabric.FabricError as error:
             raise _translated(error) from error
+        self._located.forget_absent(community)
         return Stated(
             tx_id=committed.tx_id, block_number=committed.block_number, answer=committed.result
         )
