@@ -161,6 +161,7 @@ class FabricLedger:
             lambda channel, community: self._evaluate(
                 channel, "community", {"community": community}
             ),
+            expected=settings.communities,
         )
 
     async def __aenter__(self) -> Self:

@@ -2,13 +2,14 @@
 
 A community is nearly always on the channel of its own name, which is asked first and alone. For any
 other name every channel is asked, so that names which do not exist cost the most: few are looked
-for at once, and that one is nowhere is remembered for a moment.
+for at once, and that one is nowhere is remembered for a moment. One that is expected to be opened
+is found as soon as it is: the gateway's own services ask for it all the time until then.
 """
 
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 
 from chaincode.errors import NotFound
@@ -34,8 +35,14 @@ class LocatedCommunities:
     """The communities and their channels, as far as they were asked for."""
 
     def __init__(
-        self, channels: Channels, ask: Ask, now_s: Callable[[], float] = time.monotonic
+        self,
+        channels: Channels,
+        ask: Ask,
+        now_s: Callable[[], float] = time.monotonic,
+        *,
+        expected: Collection[str] = (),
     ) -> None:
+        self._expected = frozenset(expected)
         self._channels = channels
         self._ask = ask
         self._now_s = now_s
@@ -88,7 +95,8 @@ class LocatedCommunities:
                 failed = answer or failed
         if failed is not None:
             raise failed
-        self._remember_absent(community, len(channels))
+        if community not in self._expected:
+            self._remember_absent(community, len(channels))
         raise NotFound("community/unknown")
 
     async def _answer(self, channel: str, community: str) -> bool | LedgerError:

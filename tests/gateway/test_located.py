@@ -23,7 +23,9 @@ class Network:
         self.now_s = 100.0
         self.asked: Counter[str] = Counter()
         self.at_once = self.at_once_max = 0
-        self.located = LocatedCommunities(lambda: self.channels, self.ask, lambda: self.now_s)
+        self.located = LocatedCommunities(
+            lambda: self.channels, self.ask, lambda: self.now_s, expected=["expected"]
+        )
 
     async def ask(self, channel: str, community: str) -> None:
         self.asked[channel] += 1
@@ -120,6 +122,14 @@ async def test_it_does_not_hold_for_what_is_opened_here() -> None:
     network.located.forget_absent("town")
     network.located.forget_absent("never-asked-for")
     assert await network.located.channel_of("town") == "a"
+
+
+async def test_it_does_not_hold_for_what_is_expected_to_be_opened() -> None:
+    """The gateway's own services, the bank's desk say, ask for it before it is there."""
+    network = Network("a")
+    await network.unknown("expected")
+    network.places["expected"] = "a"
+    assert await network.located.channel_of("expected") == "a"
 
 
 async def test_a_channel_that_does_not_answer_is_passed_over() -> None:
