@@ -11,7 +11,7 @@ from network.topology import Node, Org, Topology
 
 TEMPLATES = Path(__file__).parent / "templates"
 BUILDER = Path(__file__).parent / "builder"
-_EXPIRATION_FACTOR = 5
+_EXPIRATION_FACTOR = 15  # a closed connection counts at once; this is for a peer that hangs
 _PULL_MS_MIN = 4_000
 _PULL_MS_MAX = 60_000
 _PULL_FACTOR = 3  # blocks come from the orderers: pulling serves only identities

@@ -76,7 +76,7 @@ def test_a_peer_has_what_its_operator_asked_for() -> None:
     gossip = found["peer"]["gossip"]
     assert gossip["reconnectInterval"] == "3000ms"
     assert gossip["aliveTimeInterval"] == "2000ms"
-    assert gossip["aliveExpirationTimeout"] == "10000ms"
+    assert gossip["aliveExpirationTimeout"] == "30000ms"
     assert gossip["publishStateInfoInterval"] == "400ms"
     assert gossip["requestStateInfoInterval"] == "6000ms"
     assert found["chaincode"]["startuptimeout"] == "11000ms"

@@ -134,11 +134,19 @@ class RealLedger(FakeLedger):
 
         async def one(msp_id: str, function: str, args: Sequence[bytes]) -> bytes:
             contract = self._callers[msp_id].contract
+            deadline = time.monotonic() + ENDORSED_S_MAX
             async with self._room:
-                committed = await retry_conflicts(
-                    lambda: contract.submit(function, *args), attempts=STORM_TRIES
-                )
-                return committed.result
+                while True:
+                    try:
+                        committed = await retry_conflicts(
+                            lambda: contract.submit(function, *args), attempts=STORM_TRIES
+                        )
+                    except (EndorseError, Throttled) as error:
+                        if chaincode_response(error) is not None or time.monotonic() > deadline:
+                            raise
+                        await asyncio.sleep(POLL_S)
+                    else:
+                        return committed.result
 
         return await asyncio.gather(*(one(*call) for call in calls))
 

@@ -27,6 +27,7 @@ from tests.support.town import refusal
 pytestmark = pytest.mark.fabric
 
 SUBMITS = 1_000
+PATIENCE_S = 60.0
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ async def counter(
     )
     async with (
         FabricLedger(section) as ledger,
-        bank_counter(ledger, town.community, tmp_path) as counter,
+        bank_counter(ledger, town.community, tmp_path, patience_s=PATIENCE_S) as counter,
     ):
         yield counter
 
@@ -96,7 +97,7 @@ async def test_a_thousand_submits_of_one_payment_pay_once(town: RealTown, counte
     entries = (await town.ask("payments", fund_id="repair"))["payments"]
     assert [row["phase"] for row in entries] == ["requested"]
     await approved(town)
-    rounds = await asyncio.gather(*(counter.bridge.run_once() for _ in range(10)))
+    rounds = await asyncio.gather(*(counter.run() for _ in range(10)))
     assert [one.left for one in rounds] == [()] * len(rounds)
     await counter.day()
     await ledger.catch_up(town.community)
