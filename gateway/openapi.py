@@ -7,24 +7,11 @@ from typing import Any, Final
 import msgspec
 
 from gateway.access import MATRIX, Who
-from gateway.api.pages import AFTER
 from gateway.problems import MEDIA_TYPE, Pending, ProblemDocument
 from gateway.routes import Route
 
 VERSION: Final = "3.1.0"
 _REFERENCE: Final = "#/components/schemas/{name}"
-_BUSY: Final = {
-    "429": "Asked too often.",
-    "503": "Cannot be served now.",
-}
-_HEADERS: Final = {
-    "ETag": "Names this very answer (RFC 9110, 8.8.3).",
-    "Link": "Leads to the next page, if there is one (RFC 8288).",
-    "Location": "Where to ask later.",
-    "Retry-After": "Seconds after which asking again may help; without it waiting does not.",
-    "X-Transaction-Id": "The Fabric transaction.",
-    "X-Block-Number": "The block it stands in.",
-}
 _PYTHON_ANCHORS: Final = re.compile(r"\\A|\\Z")
 
 
@@ -110,41 +97,15 @@ def _query_parameters(route: Route, schema_of: Mapping[str, Any]) -> list[dict[s
 def _responses(route: Route, schema_of: Mapping[str, Any]) -> dict[str, Any]:
     schema = schema_of[repr(route.answer)] if route.answer is not None else None
     content = {route.answer_media_type: {} if schema is None else {"schema": schema}}
-    done = {"description": "Done.", "content": content, "headers": _headers(*_sent(route))}
-    responses: dict[str, Any] = {"200": done}
-    if _has_validator(route):
-        responses["304"] = {"description": "As the ETag says.", "headers": _headers("ETag")}
+    responses: dict[str, Any] = {"200": {"description": "Done.", "content": content}}
+    if route.method == "GET" and route.answer is not None:
+        responses["304"] = {"description": "As the ETag says."}
     if route.may_be_unknown:
         pending = {"application/json": {"schema": schema_of[repr(Pending)]}}
-        responses["202"] = {
-            "description": "Not known yet; see Location.",
-            "content": pending,
-            "headers": _headers("Location", "Retry-After"),
-        }
+        responses["202"] = {"description": "Not known yet; see Location.", "content": pending}
     problem = {MEDIA_TYPE: {"schema": schema_of[repr(ProblemDocument)]}}
-    for status, says in _BUSY.items():
-        wait = _headers("Retry-After")
-        responses[status] = {"description": says, "content": problem, "headers": wait}
     responses["default"] = {"description": "A problem, with its code.", "content": problem}
     return responses
-
-
-def _has_validator(route: Route) -> bool:
-    return route.method == "GET" and route.answer is not None
-
-
-def _sent(route: Route) -> list[str]:
-    """The headers of an answer that is done."""
-    sent = ["ETag"] if _has_validator(route) else []
-    if AFTER in route.parameters:
-        sent.append("Link")
-    if route.may_be_unknown and route.tag != "acts":  # an act's answer tells them
-        sent += ["X-Transaction-Id", "X-Block-Number"]
-    return sent
-
-
-def _headers(*names: str) -> dict[str, Any]:
-    return {name: {"description": _HEADERS[name], "schema": {"type": "string"}} for name in names}
 
 
 def _with_json_patterns(value: Any) -> Any:

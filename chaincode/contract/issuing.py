@@ -2,7 +2,9 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Annotated, Final
+
+import msgspec
 
 from chaincode import codec, jws, keys
 from chaincode.contract.answering import answer_each
@@ -17,8 +19,8 @@ from chaincode.model.community import Provider
 from chaincode.model.credential import (
     ATTESTATION_BYTES_MAX,
     ATTESTATION_TYP,
+    ATTESTATIONS_PER_TRANSACTION_MAX,
     Attestation,
-    Attestations,
     Credential,
     KeyUse,
     NewestCredential,
@@ -42,7 +44,9 @@ class IssueCredential(Request):
 class IssueCredentials(Request):
     """Record up to 100 credentials, in this order."""
 
-    attestations: Attestations
+    attestations: Annotated[
+        tuple[str, ...], msgspec.Meta(min_length=1, max_length=ATTESTATIONS_PER_TRANSACTION_MAX)
+    ]
 
 
 class Attested(Record):

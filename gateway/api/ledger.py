@@ -10,9 +10,10 @@ from chaincode.model.community import Community
 from chaincode.model.motion import Phase
 from chaincode.model.roll import RollPreview, UnitRow
 from gateway.api.answers import json_answer
-from gateway.api.pages import PAGE, next_page
 from gateway.api.people import ROLL_BYTES_MAX
 from gateway.api.rows import (
+    AFTER,
+    LIMIT,
     STATEMENT_S_MAX,
     body,
     read_body,
@@ -34,7 +35,8 @@ PAGES_SCANNED_MAX: Final = 20
 OpenCommunity = body("OpenCommunity", channel=str, modules=tuple[Module, ...])
 PreviewRoll = body("PreviewRoll", units=(tuple[UnitRow, ...], ()))
 _MOTION_PARAMETERS = (
-    *PAGE,
+    AFTER,
+    LIMIT,
     Parameter(name="phase", kind=Phase, says="Only motions in this phase."),
 )
 
@@ -79,7 +81,7 @@ async def list_motions(request: web.Request) -> web.StreamResponse:
         )
         if is_over or len(found) == limit:
             break
-    headers = next_page(request, None if is_over else after)
+    headers = {} if is_over else {"Link": _next(request, after)}
     return json_answer(request, msgspec.json.encode({"motions": found}), headers=headers)
 
 
@@ -89,6 +91,11 @@ async def _page(request: web.Request, after: str) -> list[Any]:
     motions = msgspec.json.decode(answer)["motions"]
     assert isinstance(motions, list)
     return motions
+
+
+def _next(request: web.Request, after: str) -> str:
+    """The next page (RFC 8288)."""
+    return f'<{request.rel_url.update_query(after=after)}>; rel="next"'
 
 
 class TransactionAnswer(msgspec.Struct, frozen=True, kw_only=True):

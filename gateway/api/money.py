@@ -34,8 +34,7 @@ from chaincode.model.payment import (
 )
 from chaincode.model.unitaccount import UnitAccount
 from gateway.api.guards import own_unit_or_office
-from gateway.api.pages import PAGE, Listed
-from gateway.api.rows import body, many, query, statement, view
+from gateway.api.rows import PAGE, body, many, query, statement, view
 from gateway.routes import Parameter, Route
 
 OPENING_BYTES_MAX: Final = 4 * 1024 * 1024
@@ -47,7 +46,6 @@ _COMPANY = (Org.PROPERTY,)
 _CONVENERS = (Org.COMMITTEE, Org.REGULATOR)
 _FUND = "/funds/{fund_id}"
 _PAYMENT = "/payments/{payment_id}"
-_BUDGETS = Listed("budgets", ("budget_id",))
 
 UnitOpening = body("UnitOpening", unit_id=Id, balance_fen=SignedFen, first_deposit_fen=(Fen, 0))
 Funds = view("Funds", funds=tuple[Fund, ...])
@@ -192,21 +190,13 @@ BUDGETS: Final[tuple[Route, ...]] = (
         "budgets",
         BudgetView,
     ),
-    query(
-        "fund_budgets",
-        f"{_FUND}/budgets",
-        "A fund's budgets.",
-        "budgets",
-        BudgetList,
-        listed=_BUDGETS,
-    ),
+    query("fund_budgets", f"{_FUND}/budgets", "A fund's budgets.", "budgets", BudgetList),
     query(
         "unratified_budgets",
         f"{_FUND}/unratified-budgets",
         "Emergency budgets that owners have not ratified.",
         "budgets",
         BudgetList,
-        listed=_BUDGETS,
     ),
     query(
         "delegation",
@@ -266,7 +256,6 @@ PAYMENTS: Final[tuple[Route, ...]] = (
         "payments",
         PaymentList,
         parameters=(Parameter(name="budget_id", kind=Id, says="Only this budget's."),),
-        listed=Listed("payments", ("payment.content.payment_id",)),
     ),
     statement(
         "order_payment",
@@ -300,7 +289,6 @@ PAYMENTS: Final[tuple[Route, ...]] = (
         "payments",
         ExceptionList,
         parameters=(Parameter(name="with_resolved", kind=bool, says="Also those resolved."),),
-        listed=Listed("exceptions", ("exception_id",)),
     ),
     statement(
         "resolve_exception",

@@ -13,7 +13,7 @@ from chaincode.model.committee import (
 )
 from chaincode.model.community import Community, Provider
 from chaincode.model.company import Company, DismissalNotice
-from chaincode.model.credential import Attestations, Credential, CredentialReason
+from chaincode.model.credential import Credential, CredentialReason
 from chaincode.model.roll import (
     CorrectionReason,
     RollEntry,
@@ -132,7 +132,7 @@ CREDENTIALS: Final[tuple[Route, ...]] = (
         Answers,
         orgs=_EMPLOYERS,
         body_bytes_max=ATTESTATIONS_BYTES_MAX,
-        attestations=Attestations,
+        attestations=tuple[str, ...],
     ),
     query(
         "credential", "/credentials/{credential_id}", "One credential.", "credentials", Credential

@@ -40,8 +40,7 @@ from chaincode.model.publication import (
     TopicState,
 )
 from chaincode.model.succession import Handover, HandoverSignature
-from gateway.api.pages import PAGE
-from gateway.api.rows import many, query, statement, view
+from gateway.api.rows import PAGE, many, query, statement, view
 from gateway.routes import Parameter, Route
 
 _REGULATOR = (Org.REGULATOR,)

@@ -13,9 +13,8 @@ from aiohttp import web
 
 from chaincode import codec
 from chaincode.errors import BadInput
-from chaincode.model.base import Org
+from chaincode.model.base import Count, Org
 from gateway.api.answers import json_answer
-from gateway.api.pages import AFTER, PAGE, Listed, named_next, next_page
 from gateway.appkeys import LEDGER
 from gateway.errors import Problem
 from gateway.ledger import Stated
@@ -31,6 +30,10 @@ from gateway.routes import (
 
 STATEMENT_S_MAX = 90.0
 """A transaction is tried anew after conflicts and asked for when unacknowledged."""
+
+AFTER = Parameter(name="after", kind=str, says="Begin behind this id.")
+LIMIT = Parameter(name="limit", kind=Count, says="At most so many.")
+PAGE = (AFTER, LIMIT)
 
 Fields = Mapping[str, Any]
 """Field name to type, or to a pair of type and default."""
@@ -61,21 +64,15 @@ def query(
     parameters: tuple[Parameter, ...] = (),
     guard: Guard | None = None,
     path_kinds: Mapping[str, Any] | None = None,
-    listed: Listed | None = None,
 ) -> Route:
-    """A query: its fields are parts of the path and query parameters.
-
-    What is `listed` the chaincode answers whole, and is given by pages.
-    """
-    if listed is not None:
-        parameters = (*parameters, *PAGE)
+    """A query: its fields are parts of the path and query parameters."""
     return Route(
         name=name,
         method="GET",
         path=COMMUNITY + path,
         says=says,
         tag=tag,
-        handler=_querying(name, parameters, path_kinds or {}, listed),
+        handler=_querying(name, parameters, path_kinds or {}),
         answer=answer,
         parameters=parameters,
         path_kinds=path_kinds or {},
@@ -166,29 +163,13 @@ def stated_response(request: web.Request, stated: Stated) -> web.Response:
     return json_answer(request, stated.answer, headers=headers)
 
 
-def _querying(
-    name: str,
-    parameters: tuple[Parameter, ...],
-    kinds: Mapping[str, Any],
-    listed: Listed | None,
-) -> Handler:
+def _querying(name: str, parameters: tuple[Parameter, ...], kinds: Mapping[str, Any]) -> Handler:
     async def handler(request: web.Request) -> web.StreamResponse:
-        given = read_parameters(request, parameters)
-        asked = given if listed is None else _without_page(given)
-        fields = path_fields(request, kinds) | asked
+        fields = path_fields(request, kinds) | read_parameters(request, parameters)
         answer = await request.app[LEDGER].query(request.match_info["community"], name, fields)
-        if listed is not None:
-            answer, after = listed.page(answer, given)
-        else:
-            after = named_next(answer) if AFTER in parameters else None
-        return json_answer(request, answer, headers=next_page(request, after))
+        return json_answer(request, answer)
 
     return handler
-
-
-def _without_page(given: Fields) -> dict[str, Any]:
-    own = {parameter.name for parameter in PAGE}
-    return {name: value for name, value in given.items() if name not in own}
 
 
 def _stating(name: str, kind: type[msgspec.Struct] | None, kinds: Mapping[str, Any]) -> Handler:

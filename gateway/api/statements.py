@@ -12,8 +12,7 @@ from chaincode.model.statement import (
     Statement,
     StatementContent,
 )
-from gateway.api.pages import LIMIT, Listed
-from gateway.api.rows import query, statement, view
+from gateway.api.rows import LIMIT, query, statement, view
 from gateway.routes import Parameter, Route
 
 STATEMENT_BYTES_MAX: Final = 2 * 1024 * 1024
@@ -65,7 +64,6 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Lines that nobody has explained yet.",
         "statements",
         LineList,
-        listed=Listed("lines", ("account_sha256", "line.line_id")),
     ),
     query(
         "income_rules",

@@ -27,8 +27,7 @@ from chaincode.model.result import (
 from chaincode.model.rule import DecisionRule
 from chaincode.model.tally import Weights
 from gateway.api.guards import own_unit
-from gateway.api.pages import PAGE, Listed
-from gateway.api.rows import many, query, statement, view
+from gateway.api.rows import PAGE, many, query, statement, view
 from gateway.routes import Route
 
 _CONVENERS = (Org.COMMITTEE, Org.REGULATOR)
@@ -265,7 +264,6 @@ RESULTS: Final[tuple[Route, ...]] = (
         "The objections to a result.",
         "results",
         ObjectionList,
-        listed=Listed("objections", ("holder_id",)),
     ),
     statement(
         "answer_objection",

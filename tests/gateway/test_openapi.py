@@ -13,7 +13,7 @@ from gateway.openapi import openapi
 from gateway.problems import CODES
 from gateway.sentences import LANGUAGES, load_sentences, preferred_language
 from scripts.spec import refusal_codes
-from tests.support.api import Api, as_, core_parts, serving
+from tests.support.api import Api, core_parts, serving
 from tests.support.community import Commons
 from tests.support.contract_ledger import ContractLedger
 
@@ -142,25 +142,3 @@ async def test_a_problems_type_leads_to_its_explanation(api: Api) -> None:
 )
 def test_the_preferred_language(header: str, expected: str) -> None:
     assert preferred_language(header) == expected
-
-
-def test_headers_and_busy_answers_are_declared(document: dict[str, Any]) -> None:
-    for methods in document["paths"].values():
-        for method, operation in methods.items():
-            responses = operation["responses"]
-            for status in ("429", "503"):
-                assert set(responses[status]["headers"]) == {"Retry-After"}
-            pages = ("after", "string") in {
-                (one["name"], one["schema"].get("type")) for one in operation["parameters"]
-            }
-            assert ("Link" in responses["200"]["headers"]) == pages, operation["operationId"]
-            assert method == "get" or "304" not in responses
-
-
-async def test_the_headers_that_are_sent_are_declared(api: Api, document: dict[str, Any]) -> None:
-    for number in (1, 2):
-        await api.town.drafted(f"m{number}")
-    response = await api.get("/motions?limit=1", as_(Who.OWNER, "o1"))
-    declared = document["paths"]["/v1/communities/{community}/motions"]["get"]["responses"]["200"]
-    assert set(declared["headers"]) == {"ETag", "Link"}
-    assert all(name in response.headers for name in declared["headers"])
