@@ -61,6 +61,8 @@ class Route:
     body_bytes_max: int = BODY_BYTES_MAX
     answer_s_max: float | None = ANSWER_S_MAX
     """None for streams."""
+    is_paged: bool = False
+    """Whether its answer may lead on to a next page, by the Link header."""
     is_page: bool = False
 
     @property

@@ -10,16 +10,9 @@ from chaincode.model.community import Community
 from chaincode.model.motion import Phase
 from chaincode.model.roll import RollPreview, UnitRow
 from gateway.api.answers import json_answer
+from gateway.api.paging import AFTER, LIMIT, cut, next_page
 from gateway.api.people import ROLL_BYTES_MAX
-from gateway.api.rows import (
-    AFTER,
-    LIMIT,
-    STATEMENT_S_MAX,
-    body,
-    read_body,
-    read_parameters,
-    stated_response,
-)
+from gateway.api.rows import STATEMENT_S_MAX, body, read_body, read_parameters, stated_response
 from gateway.api.voting import MotionList
 from gateway.appkeys import LEDGER
 from gateway.errors import Problem
@@ -34,6 +27,7 @@ PAGES_SCANNED_MAX: Final = 20
 
 OpenCommunity = body("OpenCommunity", channel=str, modules=tuple[Module, ...])
 PreviewRoll = body("PreviewRoll", units=(tuple[UnitRow, ...], ()))
+_COMMUNITY_PARAMETERS = (AFTER, LIMIT)
 _MOTION_PARAMETERS = (
     AFTER,
     LIMIT,
@@ -81,7 +75,7 @@ async def list_motions(request: web.Request) -> web.StreamResponse:
         )
         if is_over or len(found) == limit:
             break
-    headers = {} if is_over else {"Link": _next(request, after)}
+    headers = next_page(request, after=None if is_over else after)
     return json_answer(request, msgspec.json.encode({"motions": found}), headers=headers)
 
 
@@ -91,11 +85,6 @@ async def _page(request: web.Request, after: str) -> list[Any]:
     motions = msgspec.json.decode(answer)["motions"]
     assert isinstance(motions, list)
     return motions
-
-
-def _next(request: web.Request, after: str) -> str:
-    """The next page (RFC 8288)."""
-    return f'<{request.rel_url.update_query(after=after)}>; rel="next"'
 
 
 class TransactionAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,10 +117,12 @@ class CommunityList(msgspec.Struct, frozen=True, kw_only=True):
 
 async def list_communities(request: web.Request) -> web.StreamResponse:
     """The communities that this gateway serves, as the read model has them if there is one."""
+    given = read_parameters(request, _COMMUNITY_PARAMETERS)
     read_model = request.app.get(READ_MODEL)
-    names = await (read_model or request.app[LEDGER]).communities()
-    found = CommunityList(communities=tuple(names))
-    return json_answer(request, msgspec.json.encode(found), public=True)
+    names = sorted(await (read_model or request.app[LEDGER]).communities())
+    page, after = cut(names, str, given)
+    found = msgspec.json.encode(CommunityList(communities=tuple(page)))
+    return json_answer(request, found, headers=next_page(request, after=after), public=True)
 
 
 ROUTES: Final = (
@@ -142,6 +133,8 @@ ROUTES: Final = (
         says="The communities that this gateway serves.",
         tag="communities",
         handler=list_communities,
+        parameters=_COMMUNITY_PARAMETERS,
+        is_paged=True,
         answer=CommunityList,
     ),
     Route(
@@ -176,6 +169,7 @@ ROUTES: Final = (
         tag="motions",
         handler=list_motions,
         parameters=_MOTION_PARAMETERS,
+        is_paged=True,
         answer=MotionList,
     ),
     Route(

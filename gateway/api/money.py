@@ -34,7 +34,8 @@ from chaincode.model.payment import (
 )
 from chaincode.model.unitaccount import UnitAccount
 from gateway.api.guards import own_unit_or_office
-from gateway.api.rows import PAGE, body, many, query, statement, view
+from gateway.api.paging import CutBy, Page
+from gateway.api.rows import body, many, query, statement, view
 from gateway.routes import Parameter, Route
 
 OPENING_BYTES_MAX: Final = 4 * 1024 * 1024
@@ -46,6 +47,7 @@ _COMPANY = (Org.PROPERTY,)
 _CONVENERS = (Org.COMMITTEE, Org.REGULATOR)
 _FUND = "/funds/{fund_id}"
 _PAYMENT = "/payments/{payment_id}"
+_BUDGET_PAGE = Page(rows="budgets", key=("budget_id",))
 
 UnitOpening = body("UnitOpening", unit_id=Id, balance_fen=SignedFen, first_deposit_fen=(Fen, 0))
 Funds = view("Funds", funds=tuple[Fund, ...])
@@ -149,7 +151,7 @@ FUNDS: Final[tuple[Route, ...]] = (
         "The entries of a fund's book.",
         "funds",
         EntryPage,
-        parameters=PAGE,
+        page=Page(rows="entries", key=("entry_id",), cut_by=CutBy.PEER_TELLING),
     ),
     query(
         "unit_account",
@@ -190,13 +192,21 @@ BUDGETS: Final[tuple[Route, ...]] = (
         "budgets",
         BudgetView,
     ),
-    query("fund_budgets", f"{_FUND}/budgets", "A fund's budgets.", "budgets", BudgetList),
+    query(
+        "fund_budgets",
+        f"{_FUND}/budgets",
+        "A fund's budgets.",
+        "budgets",
+        BudgetList,
+        page=_BUDGET_PAGE,
+    ),
     query(
         "unratified_budgets",
         f"{_FUND}/unratified-budgets",
         "Emergency budgets that owners have not ratified.",
         "budgets",
         BudgetList,
+        page=_BUDGET_PAGE,
     ),
     query(
         "delegation",
@@ -256,6 +266,11 @@ PAYMENTS: Final[tuple[Route, ...]] = (
         "payments",
         PaymentList,
         parameters=(Parameter(name="budget_id", kind=Id, says="Only this budget's."),),
+        page=Page(
+            rows="payments",
+            key=("payment.content.payment_id",),
+            filters=(Parameter(name="phase", kind=PaymentPhase, says="Only those in this phase."),),
+        ),
     ),
     statement(
         "order_payment",
@@ -289,6 +304,7 @@ PAYMENTS: Final[tuple[Route, ...]] = (
         "payments",
         ExceptionList,
         parameters=(Parameter(name="with_resolved", kind=bool, says="Also those resolved."),),
+        page=Page(rows="exceptions", key=("exception_id",)),
     ),
     statement(
         "resolve_exception",

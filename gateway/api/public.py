@@ -40,7 +40,8 @@ from chaincode.model.publication import (
     TopicState,
 )
 from chaincode.model.succession import Handover, HandoverSignature
-from gateway.api.rows import PAGE, many, query, statement, view
+from gateway.api.paging import CutBy, Page
+from gateway.api.rows import many, query, statement, view
 from gateway.routes import Parameter, Route
 
 _REGULATOR = (Org.REGULATOR,)
@@ -103,7 +104,8 @@ DISPUTES: Final[tuple[Route, ...]] = (
         "The disputes of the community.",
         "disputes",
         DisputeList,
-        parameters=(Parameter(name="is_open", kind=bool, says="Only open ones."), *PAGE),
+        parameters=(Parameter(name="is_open", kind=bool, says="Only open ones."),),
+        page=Page(rows="disputes", key=("dispute_id",), cut_by=CutBy.PEER),
     ),
     statement(
         "open_official_dispute",
@@ -164,7 +166,8 @@ FREEZES: Final[tuple[Route, ...]] = (
         "The freezes of the community.",
         "disputes",
         FreezeList,
-        parameters=(Parameter(name="in_force", kind=bool, says="Only those in force."), *PAGE),
+        parameters=(Parameter(name="in_force", kind=bool, says="Only those in force."),),
+        page=Page(rows="freezes", key=("freeze.freeze_id",), cut_by=CutBy.PEER),
     ),
     query(
         "freeze_request",
@@ -212,7 +215,14 @@ FREEZES: Final[tuple[Route, ...]] = (
 
 PUBLIC: Final[tuple[Route, ...]] = (
     query("handover", "/handovers/{handover_id}", "One handover.", "communities", HandoverView),
-    query("handovers", "/handovers", "The handovers.", "communities", HandoverList),
+    query(
+        "handovers",
+        "/handovers",
+        "The handovers.",
+        "communities",
+        HandoverList,
+        page=Page(rows="handovers", key=("handover_id",)),
+    ),
     query("bulletin", _BULLETIN, "One bulletin.", "bulletins", BulletinView),
     query(
         "bulletins",
@@ -223,8 +233,8 @@ PUBLIC: Final[tuple[Route, ...]] = (
         parameters=(
             Parameter(name="in_force", kind=bool, says="Only those in force."),
             Parameter(name="audience", kind=Audience, says="Only those for it."),
-            *PAGE,
         ),
+        page=Page(rows="bulletins", key=("bulletin.bulletin_id",), cut_by=CutBy.PEER),
     ),
     statement(
         "publish_bulletin",
@@ -252,7 +262,14 @@ PUBLIC: Final[tuple[Route, ...]] = (
         "funds",
         FundReport,
     ),
-    query("fund_reports", "/funds/{fund_id}/reports", "A fund's reports.", "funds", Reports),
+    query(
+        "fund_reports",
+        "/funds/{fund_id}/reports",
+        "A fund's reports.",
+        "funds",
+        Reports,
+        page=Page(rows="reports", key=("figures.period.name",)),
+    ),
     query("due_reports", "/due-reports", "Reports that are due.", "funds", DueReports),
     statement(
         "publish_report",
@@ -269,6 +286,7 @@ PUBLIC: Final[tuple[Route, ...]] = (
         "What the company made public.",
         "communities",
         Disclosures,
+        page=Page(rows="disclosures", key=("disclosure_id",)),
     ),
     statement(
         "publish_disclosure",

@@ -13,8 +13,9 @@ from aiohttp import web
 
 from chaincode import codec
 from chaincode.errors import BadInput
-from chaincode.model.base import Count, Org
+from chaincode.model.base import Org
 from gateway.api.answers import json_answer
+from gateway.api.paging import Page, next_page
 from gateway.appkeys import LEDGER
 from gateway.errors import Problem
 from gateway.ledger import Stated
@@ -30,10 +31,6 @@ from gateway.routes import (
 
 STATEMENT_S_MAX = 90.0
 """A transaction is tried anew after conflicts and asked for when unacknowledged."""
-
-AFTER = Parameter(name="after", kind=str, says="Begin behind this id.")
-LIMIT = Parameter(name="limit", kind=Count, says="At most so many.")
-PAGE = (AFTER, LIMIT)
 
 Fields = Mapping[str, Any]
 """Field name to type, or to a pair of type and default."""
@@ -62,19 +59,22 @@ def query(
     answer: Any,
     *,
     parameters: tuple[Parameter, ...] = (),
+    page: Page | None = None,
     guard: Guard | None = None,
     path_kinds: Mapping[str, Any] | None = None,
 ) -> Route:
-    """A query: its fields are parts of the path and query parameters."""
+    """A query: its fields are parts of the path and query parameters. `page` for a long list."""
+    parameters += page.parameters if page is not None else ()
     return Route(
         name=name,
         method="GET",
         path=COMMUNITY + path,
         says=says,
         tag=tag,
-        handler=_querying(name, parameters, path_kinds or {}),
+        handler=_querying(name, parameters, page, path_kinds or {}),
         answer=answer,
         parameters=parameters,
+        is_paged=page is not None,
         path_kinds=path_kinds or {},
         guard=guard,
     )
@@ -163,11 +163,17 @@ def stated_response(request: web.Request, stated: Stated) -> web.Response:
     return json_answer(request, stated.answer, headers=headers)
 
 
-def _querying(name: str, parameters: tuple[Parameter, ...], kinds: Mapping[str, Any]) -> Handler:
+def _querying(
+    name: str, parameters: tuple[Parameter, ...], page: Page | None, kinds: Mapping[str, Any]
+) -> Handler:
     async def handler(request: web.Request) -> web.StreamResponse:
-        fields = path_fields(request, kinds) | read_parameters(request, parameters)
+        given = read_parameters(request, parameters)
+        fields = path_fields(request, kinds) | (given if page is None else page.asked(given))
         answer = await request.app[LEDGER].query(request.match_info["community"], name, fields)
-        return json_answer(request, answer)
+        if page is None:
+            return json_answer(request, answer)
+        answer, after = page.cut(answer, given)
+        return json_answer(request, answer, headers=next_page(request, after=after))
 
     return handler
 

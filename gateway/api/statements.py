@@ -1,6 +1,8 @@
 """The bank's statements, line by line, and what counts as income."""
 
-from typing import Final
+from typing import Annotated, Final
+
+import msgspec
 
 from chaincode.model.base import Id, Org, Sha256
 from chaincode.model.statement import (
@@ -12,11 +14,20 @@ from chaincode.model.statement import (
     Statement,
     StatementContent,
 )
-from gateway.api.rows import LIMIT, query, statement, view
+from gateway.api.paging import CutBy, Page
+from gateway.api.rows import query, statement, view
 from gateway.routes import Parameter, Route
 
 STATEMENT_BYTES_MAX: Final = 2 * 1024 * 1024
 """Two thousand lines fit."""
+
+STATEMENTS_PER_PAGE_MAX: Final = 100
+"""The peer gives 200 at most, and one more than asked says whether there is another page."""
+
+StatementsSize = Annotated[int, msgspec.Meta(ge=1, le=STATEMENTS_PER_PAGE_MAX)]
+LinePlace = Annotated[
+    str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}:[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+]
 
 _BANK = (Org.BANK,)
 _CONVENERS = (Org.COMMITTEE, Org.REGULATOR)
@@ -37,9 +48,12 @@ ROUTES: Final[tuple[Route, ...]] = (
         "statements",
         StatementList,
         path_kinds=_HASH,
-        parameters=(
-            Parameter(name="after", kind=int, says="Begin behind this sequence number."),
-            LIMIT,
+        page=Page(
+            rows="statements",
+            key=("sequence",),
+            after=Parameter(name="after", kind=int, says="Begin behind this sequence number."),
+            limit=Parameter(name="limit", kind=StatementsSize, says="At most so many."),
+            cut_by=CutBy.PEER,
         ),
     ),
     query(
@@ -64,6 +78,11 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Lines that nobody has explained yet.",
         "statements",
         LineList,
+        page=Page(
+            rows="lines",
+            key=("account_sha256", "line.line_id"),
+            after=Parameter(name="after", kind=LinePlace, says="Behind this account:line."),
+        ),
     ),
     query(
         "income_rules",

@@ -27,7 +27,8 @@ from chaincode.model.result import (
 from chaincode.model.rule import DecisionRule
 from chaincode.model.tally import Weights
 from gateway.api.guards import own_unit
-from gateway.api.rows import PAGE, many, query, statement, view
+from gateway.api.paging import CutBy, Page
+from gateway.api.rows import many, query, statement, view
 from gateway.routes import Route
 
 _CONVENERS = (Org.COMMITTEE, Org.REGULATOR)
@@ -205,7 +206,7 @@ BALLOTS: Final[tuple[Route, ...]] = (
         "The public board: unit, area, choice or commitment.",
         "ballots",
         Board,
-        parameters=PAGE,
+        page=Page(rows="rows", key=("unit_id",), cut_by=CutBy.PEER_TELLING),
     ),
     query(
         "vote_weight",
@@ -256,7 +257,7 @@ RESULTS: Final[tuple[Route, ...]] = (
         "The ballots as they were counted, for a verifier.",
         "results",
         CountedBallots,
-        parameters=PAGE,
+        page=Page(rows="ballots", key=("unit_id",), cut_by=CutBy.PEER_TELLING),
     ),
     query(
         "objections",
@@ -264,6 +265,7 @@ RESULTS: Final[tuple[Route, ...]] = (
         "The objections to a result.",
         "results",
         ObjectionList,
+        page=Page(rows="objections", key=("holder_id",)),
     ),
     statement(
         "answer_objection",

@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.api.answers import json_answer
+from gateway.api.paging import LIMIT, PER_PAGE, cut, next_page
 from gateway.api.rows import read_body, read_parameters
 from gateway.appkeys import CLOCK_MS, READER, SETTINGS, STOPPING
 from gateway.errors import Problem
@@ -25,6 +26,7 @@ from gateway.live.webhooks import DeadLetter, EventName, Webhook, Webhooks
 from gateway.parts import Part
 from gateway.projection.answers import Position, parse_position
 from gateway.projection.keys import PROJECTOR, READ_MODEL
+from gateway.projection.readmodel import BEGINNING
 from gateway.routes import COMMUNITY, Parameter, Route
 from gateway.settings import Section, SettingsError, secret_file_findings
 
@@ -171,9 +173,15 @@ async def replay_webhook(request: web.Request) -> web.Response:
 
 async def list_dead_letters(request: web.Request) -> web.Response:
     """Deliveries that were given up."""
-    read_parameters(request, ())
-    found = await request.app[LIVE].webhooks.dead_letters(await _webhook(request))
-    return json_answer(request, msgspec.json.encode(found))
+    given = read_parameters(request, _DEAD_LETTER_PARAMETERS)
+    place = parse_position(given["after"]) if "after" in given else BEGINNING
+    limit = given.get("limit", PER_PAGE)
+    found = await request.app[LIVE].webhooks.dead_letters(
+        await _webhook(request), after=place, limit=limit + 1
+    )
+    page, after = cut(found, lambda letter: letter.position, {"limit": limit})
+    headers = next_page(request, after=after)
+    return json_answer(request, msgspec.json.encode(page), headers=headers)
 
 
 async def redeliver_dead_letter(request: web.Request) -> web.Response:
@@ -263,6 +271,12 @@ _STREAM_PARAMETERS: Final = (
         says="Begin behind this event (block:transaction:event); Last-Event-ID goes before.",
     ),
 )
+_DEAD_LETTER_PARAMETERS: Final = (
+    Parameter(
+        name="after", kind=PositionText, says="Begin behind this event (block:transaction:event)."
+    ),
+    LIMIT,
+)
 _HOOKS: Final = f"{COMMUNITY}/webhooks"
 _HOOK: Final = f"{_HOOKS}/{{webhook_id}}"
 _TAG: Final = "webhooks"
@@ -328,6 +342,8 @@ PART = Part(
             says="Deliveries that were given up.",
             tag=_TAG,
             handler=list_dead_letters,
+            parameters=_DEAD_LETTER_PARAMETERS,
+            is_paged=True,
             answer=tuple[DeadLetter, ...],
         ),
         Route(

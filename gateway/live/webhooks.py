@@ -22,7 +22,6 @@ WEBHOOKS_MAX: Final = 20
 ATTEMPTS_MAX: Final = 12
 BACKOFF_FIRST_MS: Final = 1_000
 BACKOFF_MAX_MS: Final = 60 * 60 * 1000
-DEAD_LETTERS_PAGE: Final = 200
 
 EventName = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z]{1,60}\Z")]
 
@@ -179,15 +178,19 @@ class Webhooks:
 
         await self._model.run(work)
 
-    async def dead_letters(self, webhook: Webhook) -> Sequence[DeadLetter]:
-        """What was given up, oldest first, one page."""
+    async def dead_letters(
+        self, webhook: Webhook, *, after: Position, limit: int
+    ) -> Sequence[DeadLetter]:
+        """What was given up of the events behind `after`, oldest first, at most `limit`."""
 
         async def work(work: Work) -> Sequence[DeadLetter]:
             rows = await work.rows(
                 "SELECT * FROM dead_letter WHERE webhook_id = $1 "
-                "ORDER BY block, tx_index, event_index LIMIT $2",
+                "AND (block, tx_index, event_index) > ($2, $3, $4) "
+                "ORDER BY block, tx_index, event_index LIMIT $5",
                 webhook.id,
-                DEAD_LETTERS_PAGE,
+                *_numbers(after),
+                limit,
             )
             return [_dead_letter(row) for row in rows]
 

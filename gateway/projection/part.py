@@ -10,6 +10,7 @@ from aiohttp import web
 
 from gateway.access import CIVIC
 from gateway.api.answers import json_answer
+from gateway.api.paging import next_page
 from gateway.api.rows import read_parameters
 from gateway.appkeys import CLOCK_MS, LEDGER, METRICS, READER, READINESS, SETTINGS
 from gateway.database import Database
@@ -74,7 +75,8 @@ async def read_history(request: web.Request) -> web.Response:
     )
     if not found.versions and "after" not in given:
         raise Problem(404, "gateway/no-such-resource")
-    return json_answer(request, msgspec.json.encode(found))
+    headers = next_page(request, after=found.next_after)
+    return json_answer(request, msgspec.json.encode(found), headers=headers)
 
 
 async def list_transactions(request: web.Request) -> web.Response:
@@ -86,7 +88,8 @@ async def list_transactions(request: web.Request) -> web.Response:
         limit=given.get("limit", PAGE_MAX),
         substituted=given.get("substituted", False),
     )
-    return json_answer(request, msgspec.json.encode(found))
+    headers = next_page(request, before=found.next_before)
+    return json_answer(request, msgspec.json.encode(found), headers=headers)
 
 
 async def read_substitutions(request: web.Request) -> web.Response:
@@ -179,6 +182,7 @@ PART = Part(
             handler=read_history,
             answer=History,
             parameters=_HISTORY_PARAMETERS,
+            is_paged=True,
             path_kinds={"kind": Literal[HISTORY_KINDS]},
         ),
         Route(
@@ -190,6 +194,7 @@ PART = Part(
             handler=list_transactions,
             answer=Transactions,
             parameters=_TRANSACTION_PARAMETERS,
+            is_paged=True,
         ),
         Route(
             name="read_substitutions",

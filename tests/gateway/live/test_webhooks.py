@@ -140,6 +140,12 @@ async def test_what_is_never_taken_is_given_up_kept_and_can_be_sent_again(
         assert [(one["attempts"], one["reason"]) for one in letters] == [
             (ATTEMPTS_MAX, "status 503")
         ]
+        place = letters[0]["position"]
+        behind = f"{place['block']}:{place['tx_index']}:{place['event_index']}"
+        path = f"/webhooks/{hook}/dead-letters"
+        assert await (await at.api.get(f"{path}?after={behind}", OPERATOR)).json() == []
+        for wrong in ("after=1:2", "after=m1", "limit=0", "limit=1001", "before=1:0:0"):
+            assert (await at.api.get(f"{path}?{wrong}", OPERATOR)).status == 400
         again = f"/webhooks/{hook}/dead-letters/{letters[0]['delivery_id']}/redelivery"
         subscriber.statuses += [500]
         refused = await at.api.post(again, OPERATOR)

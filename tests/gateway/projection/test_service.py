@@ -31,7 +31,9 @@ async def test_an_owner_reads_the_history_of_a_motion(tmp_path: Path) -> None:
         assert len(facts) == len(at.town.ledger.histories["fuzemen/motion/m1"])
         assert found["as_of"]["block"] == len(at.source.chain.blocks) - 1
         assert found["as_of"]["age_ms"] >= 0
-        page = await _json(await at.api.get("/history/motion/m1?limit=1", OWNER))
+        short = await at.api.get("/history/motion/m1?limit=1", OWNER)
+        page = await _json(short)
+        assert f"limit=1&after={page['next_after']}>" in short.headers["Link"]
         rest = await _json(
             await at.api.get(f"/history/motion/m1?after={page['next_after']}", OWNER)
         )
