@@ -37,7 +37,8 @@ class Route:
     """One endpoint. `name` is its operation id and its row in `gateway.access.MATRIX`.
 
     `body` is the type of a JSON request, `body_media_type` says if it is something else. `answer`
-    is the type of the JSON answer, None for `answer_media_type` alone. `orgs` lists whose gateways
+    is the type of the JSON answer, None for `answer_media_type` alone, which is empty where there
+    is nothing to say (204). `orgs` lists whose gateways
     offer it; empty for all. `path_kinds` types the path's parts, which are ids by default.
     `is_page` leaves it out of the OpenAPI document.
     """
@@ -61,6 +62,8 @@ class Route:
     body_bytes_max: int = BODY_BYTES_MAX
     answer_s_max: float | None = ANSWER_S_MAX
     """None for streams."""
+    is_validated: bool = True
+    """Whether a GET's answer has an ETag, so that who has it already gets 304."""
     is_paged: bool = False
     """Whether its answer may lead on to a next page, by the Link header."""
     is_page: bool = False
@@ -74,6 +77,11 @@ class Route:
     def path_kind(self, name: str) -> Any:
         """The type of one part of the path."""
         return self.path_kinds.get(name, Id)
+
+    @property
+    def is_transaction(self) -> bool:
+        """Whether its answer tells of a transaction that it made, and names it in the headers."""
+        return self.may_be_unknown and self.method != "GET"
 
 
 def by_name(routes: Sequence[Route]) -> dict[str, Route]:

@@ -23,7 +23,7 @@ from gateway.acts import (
     require_here_and_now,
     require_signature,
 )
-from gateway.api.answers import json_answer
+from gateway.api.answers import json_answer, transaction_headers
 from gateway.appkeys import BATCHER, CLOCK_MS, LEDGER, RATE_LIMITS, SETTINGS
 from gateway.batcher import BatchSection, Place, place_of
 from gateway.carrier import Accepted
@@ -67,7 +67,8 @@ async def send_act(request: web.Request) -> web.StreamResponse:
             accepted = await request.app[BATCHER].send(act)
     except (TimeoutError, OutcomeUnknown):
         return _pending(place_of(act))
-    return json_answer(request, _encode(accepted))
+    headers = transaction_headers(accepted.tx_id, accepted.block_number)
+    return json_answer(request, _encode(accepted), headers=headers)
 
 
 async def read_sent_act(request: web.Request) -> web.StreamResponse:

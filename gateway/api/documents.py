@@ -104,6 +104,7 @@ PART = Part(
             says="This interface as a page.",
             tag="service",
             handler=read_documentation,
+            is_validated=False,
             is_page=True,
         ),
         Route(

@@ -14,7 +14,7 @@ from aiohttp import web
 from chaincode import codec
 from chaincode.errors import BadInput
 from chaincode.model.base import Org
-from gateway.api.answers import json_answer
+from gateway.api.answers import json_answer, transaction_headers
 from gateway.api.paging import Page, next_page
 from gateway.appkeys import LEDGER
 from gateway.errors import Problem
@@ -159,7 +159,7 @@ def path_fields(request: web.Request, kinds: Mapping[str, Any]) -> dict[str, Any
 
 def stated_response(request: web.Request, stated: Stated) -> web.Response:
     """A committed transaction: the chaincode's answer, and where it stands."""
-    headers = {"X-Transaction-Id": stated.tx_id, "X-Block-Number": str(stated.block_number)}
+    headers = transaction_headers(stated.tx_id, stated.block_number)
     return json_answer(request, stated.answer, headers=headers)
 
 

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from chaincode.model.base import Sha256
 from gateway.access import ARBITRATION, COMMITTEE, REGULATOR, Reader
-from gateway.api.answers import json_answer
+from gateway.api.answers import has_already, json_answer
 from gateway.api.rows import read_parameters
 from gateway.appkeys import CLOCK_MS, READER, SETTINGS
 from gateway.attachments.archive import Archive, OtherGateways
@@ -161,7 +161,10 @@ async def _serve(
     if found is None:
         raise Problem(404, "attachment/unknown")
     attachment, pieces = found
-    response = web.StreamResponse(headers=safe_headers(attachment))
+    headers = safe_headers(attachment)
+    if has_already(request, attachment.sha256):
+        return web.Response(status=304, headers=headers)
+    response = web.StreamResponse(headers=headers)
     response.content_length = attachment.bytes_count
     await response.prepare(request)
     async for piece in pieces:

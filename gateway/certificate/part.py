@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from chaincode.model.result import Certificate
+from gateway.api.answers import has_already
 from gateway.api.rows import read_parameters
 from gateway.appkeys import LEDGER, SETTINGS
 from gateway.certificate.fonts import find_font
@@ -61,7 +62,7 @@ async def certificate_document(request: web.Request) -> web.Response:
         "Cache-Control": "no-cache",
         "Content-Disposition": f'inline; filename="certificate-{motion_id}.pdf"',
     }
-    if any(tag.value in (etag, "*") for tag in request.if_none_match or ()):
+    if has_already(request, etag):
         return web.Response(status=304, headers=headers)
     return web.Response(body=body, content_type="application/pdf", headers=headers)
 

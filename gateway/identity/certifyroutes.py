@@ -245,6 +245,7 @@ PART: Final = Part(
             says="The ways to be certified; one of them needs no face.",
             tag=TAG,
             handler=list_flows,
+            is_validated=False,
             parameters=(ROLE,),
             answer=OfferedFlows,
         ),
@@ -265,6 +266,7 @@ PART: Final = Part(
             says=f"Where a certification stands. {_ASKED_WITH}",
             tag=TAG,
             handler=read_certification,
+            is_validated=False,
             answer=CertificationStatus,
         ),
         Route(
@@ -307,6 +309,7 @@ PART: Final = Part(
             says="Take a clerk off this office's register.",
             tag=TAG,
             handler=dismiss_staff,
+            answer_media_type="",
             orgs=EMPLOYERS,
         ),
         Route(
@@ -316,6 +319,7 @@ PART: Final = Part(
             says="Forget who a holder is; what the ledger says of the id stays.",
             tag=TAG,
             handler=erase_person,
+            answer_media_type="",
             orgs=EMPLOYERS,
         ),
     ),

@@ -209,6 +209,7 @@ PART: Final = Part(
             says="Who is logged in, and for how long.",
             tag=TAG,
             handler=read_session,
+            is_validated=False,
             answer=SessionAnswer,
         ),
         Route(
@@ -218,6 +219,7 @@ PART: Final = Part(
             says="End this session.",
             tag=TAG,
             handler=log_out,
+            answer_media_type="",
         ),
     ),
 )

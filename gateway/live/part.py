@@ -295,6 +295,7 @@ PART = Part(
             handler=stream_events,
             parameters=_STREAM_PARAMETERS,
             answer_media_type="text/event-stream",
+            is_validated=False,
             answer_s_max=None,
         ),
         Route(

@@ -2,20 +2,28 @@
 
 import json
 import re
+from collections import deque
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiohttp import web
 
+from chaincode.model.base import Org
 from gateway.access import MATRIX, Who
 from gateway.api import documents
-from gateway.openapi import openapi
+from gateway.errors import Busy
+from gateway.limits import LimitsSection
+from gateway.openapi import HEADERS, openapi
 from gateway.problems import CODES
 from gateway.sentences import LANGUAGES, load_sentences, preferred_language
+from gateway.settings import Section
 from scripts.spec import refusal_codes
-from tests.support.api import Api, core_parts, serving
-from tests.support.community import Commons
+from tests.support.api import Api, as_, core_parts, serving
+from tests.support.community import UNITS, Commons
 from tests.support.contract_ledger import ContractLedger
+from tests.support.declared import Declared
 
 ROUTES = [route for part in core_parts() for route in part.routes]
 STANDINGS = ("revoked", "replaced", "suspended", "not-yet-valid", "expired")
@@ -79,6 +87,87 @@ async def test_the_page_names_every_endpoint(api: Api) -> None:
 
 def test_the_page_and_the_document_are_routes_themselves() -> None:
     assert {route.name for route in documents.PART.routes} <= set(MATRIX)
+
+
+# --- What is sent is declared (`serving` looks at every answer of every test) ---
+
+
+@pytest.mark.parametrize("status", ["429", "503"])
+def test_every_endpoint_may_ask_to_wait(document: dict[str, Any], status: str) -> None:
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            name = operation["responses"][status]["$ref"].rsplit("/", 1)[1]
+            answer = document["components"]["responses"][name]
+            assert "Retry-After" in answer["headers"]
+            assert list(answer["content"]) == ["application/problem+json"]
+
+
+def test_every_header_is_one_of_the_components(document: dict[str, Any]) -> None:
+    names = set(re.findall(r'"#/components/headers/([^"]+)"', json.dumps(document)))
+    assert names == set(document["components"]["headers"]) == set(HEADERS)
+
+
+@pytest.mark.parametrize(
+    ("sections", "refused_after", "expected"),
+    [
+        ((LimitsSection(address_per_s=0.01, address_burst=2),), 2, 429),
+        ((LimitsSection(credential_per_s=0.01, credential_burst=1),), 1, 429),
+    ],
+)
+async def test_who_asks_too_often_hears_how_long_to_wait(
+    sections: tuple[Section, ...], refused_after: int, expected: int
+) -> None:
+    town = await Commons().settle()
+    async with serving(town, ContractLedger(town), *sections) as api:
+        for _ in range(refused_after):
+            assert (await api.get("/motions", as_(Who.OWNER, "o1"))).status == 200
+        answer = await api.get("/motions", as_(Who.OWNER, "o1"))
+        assert (answer.status, int(answer.headers["Retry-After"]) > 0) == (expected, True)
+
+
+async def test_a_busy_network_asks_to_wait() -> None:
+    town = await Commons().settle()
+    ledger = ContractLedger(town, org=Org.REGULATOR, commit_trouble=deque([Busy("UNAVAILABLE")]))
+    async with serving(town, ledger, org=Org.REGULATOR) as api:
+        answer = await api.post("/roll/freezes", as_(Who.REGULATOR_CLERK, "clerk-a"))
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+
+
+async def test_an_act_names_its_transaction(api: Api) -> None:
+    await api.town.open_motion()
+    ballot = api.town.ballot("o1", UNITS[0])
+    first, again = await api.act(ballot), await api.act(ballot)
+    assert first.headers["X-Transaction-Id"] == (await first.json())["tx_id"]
+    assert first.headers["X-Block-Number"] == str((await first.json())["block_number"])
+    assert again.headers["X-Transaction-Id"] == first.headers["X-Transaction-Id"]
+    assert "ETag" not in first.headers
+
+
+class _Request:
+    """As much of a request as is looked at."""
+
+    def __init__(self, name: str) -> None:
+        self.match_info = SimpleNamespace(route=SimpleNamespace(name=name))
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "header", "expected"),
+    [
+        ("unit", 201, "", "unit: 201"),
+        ("unit", 302, "Location", "unit: 302"),
+        ("unit", 200, "Link", "unit: 200 with Link"),
+        ("freeze_roll", 200, "ETag", "freeze_roll: 200 with ETag"),
+        ("freeze_roll", 304, "", "freeze_roll: 304"),
+        ("unit", 404, "Retry-After", "unit: 404 with Retry-After"),
+    ],
+)
+async def test_what_is_not_declared_is_found(
+    name: str, status: int, header: str, expected: str
+) -> None:
+    declared = Declared({route.name: route for route in ROUTES})
+    response = web.Response(status=status, headers={header: "1"} if header else None)
+    await declared.look(_Request(name), response)  # type: ignore[arg-type]
+    assert declared.undeclared == [expected]
 
 
 # --- Sentences ---

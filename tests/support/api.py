@@ -15,14 +15,17 @@ from chaincode.model.base import Org
 from gateway.access import Reader, Who
 from gateway.app import make_app
 from gateway.appkeys import AUTHENTICATORS
+from gateway.appkeys import PARTS as APP_PARTS
 from gateway.assembly import PARTS
 from gateway.batcher import BatchSection
 from gateway.clock import ClockSection
 from gateway.ledger import Ledger
 from gateway.limits import LimitsSection
 from gateway.parts import Part
+from gateway.routes import by_name
 from gateway.settings import GatewaySection, HttpSection, Section, Settings
 from tests.support.community import Commons
+from tests.support.declared import Declared
 
 WHO_HEADER = "X-Test-Who"
 QUICK = BatchSection(window_s=0.005, answer_s=5)
@@ -98,7 +101,10 @@ async def serving(
     org: Org = Org.PROPERTY,
     parts: Sequence[Part] | None = None,
 ) -> AsyncIterator[Api]:
-    """The service with the clock off unless a section says otherwise."""
+    """The service with the clock off unless a section says otherwise.
+
+    Whatever it answers must be in its OpenAPI document.
+    """
     given = {type(section): section for section in sections}
     usual: list[Section] = [
         GatewaySection(org=org),
@@ -114,7 +120,10 @@ async def serving(
         ledger=ledger,
         clock_ms=lambda: town.ledger.now_ms,
     )
+    declared = Declared(by_name([route for part in app[APP_PARTS] for route in part.routes]))
+    app.on_response_prepare.append(declared.look)
     server = TestServer(app)
     await server.start_server(access_log=None)
     async with TestClient(server) as client:
         yield Api(client, app, town)
+    assert not declared.undeclared

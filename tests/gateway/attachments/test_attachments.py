@@ -61,6 +61,10 @@ async def test_a_file_of_a_motion_is_kept_and_served_safely(tmp_path: Path) -> N
         headers = answer.headers
         assert headers["Content-Type"] == "application/pdf"
         assert headers["X-Content-Type-Options"] == "nosniff"
+        for etag, status in ((headers["ETag"], 304), ('"another"', 200)):
+            known = {"If-None-Match": etag}
+            again = await at.api.get(f"/attachments/{sha256(PDF)}", OTHER, headers=known)
+            assert (again.status, await again.read()) == (status, PDF if status == 200 else b"")
         assert headers["Content-Security-Policy"].startswith("default-src 'none'")
         assert headers["Content-Disposition"].startswith("inline; filename=")
         assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
