@@ -2,9 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Final
-
-import msgspec
+from typing import Final
 
 from chaincode import codec, jws, keys
 from chaincode.contract.answering import answer_each
@@ -19,8 +17,8 @@ from chaincode.model.community import Provider
 from chaincode.model.credential import (
     ATTESTATION_BYTES_MAX,
     ATTESTATION_TYP,
-    ATTESTATIONS_PER_TRANSACTION_MAX,
     Attestation,
+    Attestations,
     Credential,
     KeyUse,
     NewestCredential,
@@ -44,9 +42,7 @@ class IssueCredential(Request):
 class IssueCredentials(Request):
     """Record up to 100 credentials, in this order."""
 
-    attestations: Annotated[
-        tuple[str, ...], msgspec.Meta(min_length=1, max_length=ATTESTATIONS_PER_TRANSACTION_MAX)
-    ]
+    attestations: Attestations
 
 
 class Attested(Record):

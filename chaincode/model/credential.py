@@ -1,13 +1,19 @@
 """A person's key on the ledger: whose it is, what it may do, and for how long."""
 
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
+
+import msgspec
 
 from chaincode.model.base import Id, Org, Record, Role, Sha256, TimeMs
 
 ATTESTATION_TYP: Final = "commonhold-attestation+jws"
 ATTESTATION_BYTES_MAX: Final = 4 * 1024
 ATTESTATIONS_PER_TRANSACTION_MAX: Final = 100
+Attestations = Annotated[
+    tuple[str, ...], msgspec.Meta(min_length=1, max_length=ATTESTATIONS_PER_TRANSACTION_MAX)
+]
+"""What one transaction records, each a JWS."""
 ATTESTATION_AGE_MS_MAX: Final = 24 * 60 * 60 * 1000
 """How long after the attestation a credential may be issued."""
 ATTESTATION_AHEAD_MS_MAX: Final = 120 * 1000

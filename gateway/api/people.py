@@ -1,8 +1,6 @@
 """Communities, the roll, credentials and the committee."""
 
-from typing import Annotated, Final
-
-import msgspec
+from typing import Final
 
 from chaincode.model.act import Answers
 from chaincode.model.base import Count, Id, Org, Sha256, TimeMs
@@ -15,11 +13,7 @@ from chaincode.model.committee import (
 )
 from chaincode.model.community import Community, Provider
 from chaincode.model.company import Company, DismissalNotice
-from chaincode.model.credential import (
-    ATTESTATIONS_PER_TRANSACTION_MAX,
-    Credential,
-    CredentialReason,
-)
+from chaincode.model.credential import Attestations, Credential, CredentialReason
 from chaincode.model.roll import (
     CorrectionReason,
     RollEntry,
@@ -138,9 +132,7 @@ CREDENTIALS: Final[tuple[Route, ...]] = (
         Answers,
         orgs=_EMPLOYERS,
         body_bytes_max=ATTESTATIONS_BYTES_MAX,
-        attestations=Annotated[
-            tuple[str, ...], msgspec.Meta(min_length=1, max_length=ATTESTATIONS_PER_TRANSACTION_MAX)
-        ],
+        attestations=Attestations,
     ),
     query(
         "credential", "/credentials/{credential_id}", "One credential.", "credentials", Credential
