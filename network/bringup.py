@@ -60,6 +60,15 @@ class Bringup:
             steps += [first, *others]
         return steps
 
+    def outdated(self) -> list[Node]:
+        """The nodes that run with another configuration than they would be started with now."""
+        return [
+            node
+            for node in self.topology.nodes
+            if (environment := self.supervisor.environment(node.name))
+            and not self.launcher.runs_as_written(node, environment)
+        ]
+
     # --- One org: CA, identities, nodes, package ---
 
     def org_steps(self, org: Org) -> Iterator[Step]:

@@ -25,7 +25,15 @@ from network.profile import connection_profile
 from network.schema import ConfigErrors
 from network.state import HomeError
 from network.steps import StepFailed
-from network.up import add_community, bring_down, bring_up, open_launcher, upgrade_chaincode
+from network.up import (
+    Outcome,
+    add_community,
+    bring_down,
+    bring_up,
+    open_launcher,
+    renew_nodes,
+    upgrade_chaincode,
+)
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -57,6 +65,7 @@ def add_verbs(parser: argparse.ArgumentParser) -> Verbs:
     status.add_argument("--json", action="store_true", help="as one JSON object")
     _verb(verbs, "doctor", _doctor, "look for what will hurt")
     _verb(verbs, "plan", _plan, "what `up` would change")
+    _verb(verbs, "renew", _renew, "restart one by one what runs with an older configuration")
     logs = _verb(verbs, "logs", _logs, "the last log lines of a node")
     logs.add_argument("node", help="as `status` names it, e.g. peer0.bank")
     logs.add_argument("--lines", type=_line_count, default=200)
@@ -142,6 +151,21 @@ async def _up(args: argparse.Namespace, console: Console) -> int:
     outcome = await bring_up(network, console)
     what = f"{len(outcome.changed)} steps" if outcome.changed else "nothing to do"
     console.print(f"{network.config.name} is up ({what}); data in {network.home}")
+    _tell_outdated(outcome, console)
+    return EXIT_OK
+
+
+def _tell_outdated(outcome: Outcome, console: Console) -> None:
+    if outcome.outdated:
+        names = ", ".join(outcome.outdated)
+        console.print(f"{names}: older configuration; `commonhold renew` restarts one by one")
+
+
+async def _renew(args: argparse.Namespace, console: Console) -> int:
+    network = _open(args)
+    outcome = await renew_nodes(network, console)
+    what = f"{len(outcome.changed)} steps" if outcome.changed else "nothing to do"
+    console.print(f"every node of {network.config.name} runs as written ({what})")
     return EXIT_OK
 
 
@@ -225,8 +249,9 @@ async def _community_add(args: argparse.Namespace, console: Console) -> int:
         "communities": [args.id],
         "modules": [word for word in args.modules.split(",") if word],
     }
-    await add_community(_open(args), channel, console)
+    outcome = await add_community(_open(args), channel, console)
     console.print(f"{args.id} has its channel on every node")
+    _tell_outdated(outcome, console)
     return EXIT_OK
 
 

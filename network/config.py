@@ -88,7 +88,7 @@ _TIMING = Record(
         "gossip_publish": Key(duration("100ms", "10m"), "250ms"),
         "gossip_request": Key(Auto(duration("100ms", "10m")), "auto"),
         "deliver_backoff": Key(duration("1s", "1h"), "5s"),
-        "censorship": Key(duration("1s", "10m"), "3s"),
+        "censorship": Key(Auto(duration("1s", "10m")), "auto"),
     }
 )
 SCHEMA = Record(
@@ -186,7 +186,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """Waits and intervals in ms; gossip_request of None follows the number of channels."""
+    """Waits and intervals in ms; those of None follow the number of channels (`render.pace`)."""
 
     ready: int
     transaction: int
@@ -196,7 +196,7 @@ class Timing:
     gossip_publish: int
     gossip_request: int | None
     deliver_backoff: int
-    censorship: int
+    censorship: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

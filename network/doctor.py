@@ -17,7 +17,7 @@ from cryptography import x509
 
 from network.enrolment import wanted_identities
 from network.identity import Identity, IdentityBroken
-from network.launch import CONFIG_MARK, Launcher
+from network.launch import Launcher
 from network.look import LOOK_TIMEOUT_S, Inspector
 from network.package import build_package
 from network.ports import listener_of
@@ -100,7 +100,7 @@ class Doctor:
         topology = self.inspector.topology
         own = build_package(topology.config.chaincode.name, topology.version).package_id
         for service in self._running(Kind.CHAINCODE):
-            runs_as = self.inspector.environment(service).get("CHAINCODE_ID", "")
+            runs_as = self.inspector.supervisor.environment(service.name).get("CHAINCODE_ID", "")
             yield Diagnosis("chaincode", service.name, runs_as == own, f"serves {runs_as[:24]}")
         for channel in topology.config.channels:
             for org in topology.members(channel):
@@ -137,11 +137,11 @@ class Doctor:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         yield Diagnosis("limit", "open files", files >= OPEN_FILES_MIN, f"{files} allowed")
         for node in self._running(*Kind):
-            mark = self.inspector.environment(node).get(CONFIG_MARK)
-            same = mark == self.launcher.config_digest(node)
+            environment = self.inspector.supervisor.environment(node.name)
+            same = self.launcher.runs_as_written(node, environment)
             words = "runs with the configuration as written"
             if not same:
-                words = "runs with an older configuration: `commonhold down`, then `up`"
+                words = "runs with an older configuration: `commonhold renew`"
             yield Diagnosis("limit", node.name, same, words)
 
     async def keepalive(self) -> Findings:

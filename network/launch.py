@@ -74,6 +74,10 @@ class Launcher:
             case Kind.CA:
                 return _digest("")
 
+    def runs_as_written(self, node: Node, environment: Mapping[str, str]) -> bool:
+        """Whether a process of this environment has the node's configuration as it is by now."""
+        return environment.get(CONFIG_MARK) == self.config_digest(node)
+
     def write_connection(self, peer: Node) -> bool:
         """Writes how the peer reaches its service, also where it was released to before.
 

@@ -8,8 +8,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import psutil
-
 from network import lifecycle
 from network.channelconfig import channel_endpoints
 from network.config import ChannelConfig
@@ -39,13 +37,6 @@ class Inspector:
     @property
     def contacts(self) -> Contacts:
         return Contacts(self.topology)
-
-    def environment(self, node: Node) -> dict[str, str]:
-        """What the running process was started with; empty when it does not run."""
-        pid = self.supervisor.pid(node.name)
-        with suppress(psutil.Error):
-            return psutil.Process(pid).environ() if pid is not None else {}
-        return {}
 
     def signer(self, node: Node) -> Signer:
         """The administrator of the node's org. Raises IdentityBroken."""

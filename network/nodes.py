@@ -167,6 +167,13 @@ class NativeSupervisor:
         process = self._process(name)
         return None if process is None else process.pid
 
+    def environment(self, name: str) -> dict[str, str]:
+        """What the node's process was started with; empty when it does not run."""
+        process = self._process(name)
+        with suppress(psutil.Error):
+            return {} if process is None else process.environ()
+        return {}
+
     def tail(self, name: str, lines: int = TAIL_LINES) -> list[str]:
         """See Supervisor.tail; at most TAIL_BYTES_MAX are read."""
         path = self.log_file(name)

@@ -1,4 +1,4 @@
-"""What `up` and `chaincode upgrade` would change: the YAML against what runs and is recorded."""
+"""What `up`, `renew` and `chaincode upgrade` would change: the YAML against what is there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from network.home import Network
-from network.launch import CONFIG_MARK, Launcher
+from network.launch import Launcher
 from network.look import Inspector, open_inspector
 from network.package import build_package
 from network.topology import Node, Topology
@@ -45,10 +45,11 @@ def _from_nothing(topology: Topology) -> Iterator[Change]:
 
 def _nodes(inspector: Inspector, launcher: Launcher) -> Iterator[Change]:
     for node in inspector.topology.nodes:
-        if not inspector.supervisor.is_running(node.name):
+        supervisor = inspector.supervisor
+        if not supervisor.is_running(node.name):
             yield Change("up", node.name, "is started")
-        elif inspector.environment(node).get(CONFIG_MARK) != launcher.config_digest(node):
-            yield Change("down, up", node.name, "runs with an older configuration")
+        elif not launcher.runs_as_written(node, supervisor.environment(node.name)):
+            yield Change("renew", node.name, "runs with an older configuration")
 
 
 def _channels(inspector: Inspector) -> Iterator[asyncio.Future[list[Change]]]:

@@ -30,9 +30,11 @@ FREE_BYTES_MIN = 256 << 20  # several times what a fresh network writes in its f
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The steps that had to run; empty when all was done already."""
+    """The steps that had to run, empty when all was done already; and the nodes that run with an
+    older configuration."""
 
     changed: tuple[str, ...]
+    outdated: tuple[str, ...] = ()
 
 
 async def bring_up(network: Network, console: Console) -> Outcome:
@@ -45,10 +47,11 @@ async def bring_up(network: Network, console: Console) -> Outcome:
         topology = network.prepare()
         async with open_bringup(topology, console) as bringup:
             try:
-                return await _perform("up", bringup.everything(), console)
+                outcome = await _perform("up", bringup.everything(), console)
             except BaseException:
                 await asyncio.shield(_stop_all(bringup))
                 raise
+            return _with_outdated(outcome, bringup)
 
 
 async def bring_down(network: Network, *, wipe: bool) -> list[str]:
@@ -83,7 +86,25 @@ async def add_community(network: Network, channel: dict[str, Any], console: Cons
         topology = network.topology()
         async with open_bringup(topology, console) as bringup:
             steps = bringup.channel_steps(topology.channel(channel["name"]))
-            return await _perform("community", _only(list(steps)), console)
+            outcome = await _perform("community", _only(list(steps)), console)
+            return _with_outdated(outcome, bringup)
+
+
+async def renew_nodes(network: Network, console: Console) -> Outcome:
+    """Restarts, one after the other, the nodes that run with an older configuration.
+
+    The next is stopped when everything is ready again as `up` wants it, so that never more than one
+    is away. One that does not come back ends it. Raises StepFailed, BuildError, HomeError.
+    """
+    with locked(network.home):
+        _require_running(network)
+        async with open_bringup(network.topology(), console) as bringup:
+            changed: tuple[str, ...] = ()
+            for node in bringup.outdated():
+                await bringup.supervisor.stop(node.name)
+                steps = bringup.everything()
+                changed += (await _perform(f"renew {node.name}", steps, console)).changed
+            return Outcome(changed)
 
 
 async def upgrade_chaincode(network: Network, console: Console) -> Outcome:
@@ -134,6 +155,10 @@ def _require_running(network: Network) -> None:
     silent = [n.name for n in network.topology().nodes if not supervisor.is_running(n.name)]
     if silent:
         raise HomeError(f"not running: {', '.join(silent)}; run `commonhold up` first")
+
+
+def _with_outdated(outcome: Outcome, bringup: Bringup) -> Outcome:
+    return replace(outcome, outdated=tuple(node.name for node in bringup.outdated()))
 
 
 def _only(steps: list[Step]) -> list[Step]:

@@ -62,6 +62,7 @@ def test_bad_yaml_is_exit_2_with_every_finding_and_nothing_started(
         ["status"],
         ["logs", "peer0.bank"],
         ["doctor"],
+        ["renew"],
         ["community", "add", "garden"],
         ["chaincode", "upgrade"],
         ["export", "profile", "--org", "bank"],

@@ -124,9 +124,7 @@ async def test_an_older_configuration_is_found(
 ) -> None:
     monkeypatch.setattr("network.launch.Launcher.config_digest", lambda *_: "newer")
     found = await ills(fabric_network)
-    assert {d.words for d in found} == {
-        "runs with an older configuration: `commonhold down`, then `up`"
-    }
+    assert {d.words for d in found} == {"runs with an older configuration: `commonhold renew`"}
     assert len(found) == 16
 
 

@@ -108,16 +108,22 @@ def test_peers_of_an_org_find_each_other_and_a_lone_one_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("channels", "every", "asked"),
+    ("channels", "every", "asked", "censorship"),
     [
-        (1, "1000ms", 3), (4, "1000ms", 3), (5, "1000ms", 1), (12, "1000ms", 1),
-        (13, "3000ms", 1), (30, "3000ms", 1), (31, "10000ms", 1), (400, "10000ms", 1),
+        (1, "1000ms", 3, "3000ms"), (4, "1000ms", 3, "3000ms"),
+        (5, "1000ms", 1, "3000ms"), (12, "1000ms", 1, "3000ms"),
+        (13, "3000ms", 1, "6000ms"), (30, "3000ms", 1, "6000ms"),
+        (31, "10000ms", 1, "30000ms"), (400, "10000ms", 1, "30000ms"),
     ],
 )  # fmt: skip
-def test_peers_ask_more_rarely_with_more_channels(channels: int, every: str, asked: int) -> None:
+def test_peers_do_chores_more_rarely_with_more_channels(
+    channels: int, every: str, asked: int, censorship: str
+) -> None:
     written = [{"name": f"c{i}", "communities": [f"c{i}"]} for i in range(channels)]
-    gossip = core(channels=written)["peer"]["gossip"]
+    peer = core(channels=written)["peer"]
+    gossip = peer["gossip"]
     assert (gossip["requestStateInfoInterval"], gossip["pullPeerNum"]) == (every, asked)
+    assert peer["deliveryclient"]["blockCensorshipTimeoutKey"] == censorship
 
 
 def test_a_bft_channel_names_every_orderer_and_its_own_intervals() -> None:

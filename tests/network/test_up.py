@@ -17,7 +17,7 @@ from network.plan import plan
 from network.render import connection_json
 from network.rpc import CallFailed
 from network.schema import ConfigErrors
-from network.up import bring_down, open_launcher, upgrade_chaincode
+from network.up import bring_down, open_launcher, renew_nodes, upgrade_chaincode
 from tests.support.network import (
     CHANNEL,
     FOUR_ORGS,
@@ -129,7 +129,7 @@ async def test_plan_names_each_difference(fabric_network: RunningNetwork) -> Non
         "up: two: is founded over all nodes"
     ]
     assert await changes(fabric_network, timing={"time_window": "90s"}) == [
-        f"down, up: peer0.{org}: runs with an older configuration" for org in FOUR_ORGS["orgs"]
+        f"renew: peer0.{org}: runs with an older configuration" for org in FOUR_ORGS["orgs"]
     ]
     strict = {"require": ["bank", "committee", "property"]}
     assert await changes(fabric_network, endorsement=strict) == [
@@ -229,6 +229,36 @@ async def test_an_upgrade_moves_the_channel_and_retires_old_services(
     assert services == ["chaincode0-2.bank", "chaincode0-2.committee"]
     await put(own_network, ["bank", "committee"], "upgraded")
     assert (await upgrade_chaincode(own_network.network, own_network.console)).changed == ()
+
+
+async def test_an_older_configuration_is_renewed_one_by_one(
+    own_network: RunningNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = own_network.network.file
+    written = yaml.safe_load(file.read_text("utf-8"))
+    written["timing"] = {"time_window": "90s"}
+    file.write_text(yaml.safe_dump(written, sort_keys=False), "utf-8")
+    own_network.network = open_network(file, own_network.home)
+    before = {name: own_network.pid(name) for name in processes_of(own_network.home)}
+    peers = ("peer0.bank", "peer0.committee")
+    outcome = await own_network.up()
+    assert (outcome.changed, outcome.outdated) == ((), peers)
+    stopped = {}
+    stop = NativeSupervisor.stop
+
+    async def watched(supervisor: NativeSupervisor, name: str) -> bool:
+        stopped[name] = [other for other in before if supervisor.is_running(other)]
+        return await stop(supervisor, name)
+
+    monkeypatch.setattr(NativeSupervisor, "stop", watched)
+    outcome = await renew_nodes(own_network.network, own_network.console)
+    assert stopped == {name: list(before) for name in peers}
+    assert {name for name in peers if f"{name}: start" in outcome.changed} == set(peers)
+    after = {name: own_network.pid(name) for name in before}
+    assert {name for name in before if after[name] != before[name]} == set(peers)
+    await put(own_network, ["bank", "committee"], "renewed")
+    assert (await own_network.up()).outdated == ()
+    assert (await renew_nodes(own_network.network, own_network.console)).changed == ()
 
 
 async def test_a_new_peer_of_an_org_joins_a_running_network(own_network: RunningNetwork) -> None:
