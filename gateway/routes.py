@@ -38,9 +38,8 @@ class Route:
 
     `body` is the type of a JSON request, `body_media_type` says if it is something else. `answer`
     is the type of the JSON answer, None for `answer_media_type` alone, which is empty where there
-    is nothing to say (204). `orgs` lists whose gateways
-    offer it; empty for all. `path_kinds` types the path's parts, which are ids by default.
-    `is_page` leaves it out of the OpenAPI document.
+    is nothing to say (204). `orgs` lists whose gateways offer it; empty for all. `path_kinds` types
+    the path's parts, which are ids by default. `is_page` leaves it out of the OpenAPI document.
     """
 
     name: str

@@ -149,10 +149,13 @@ def _open(args: argparse.Namespace) -> Network:
 async def _up(args: argparse.Namespace, console: Console) -> int:
     network = _open(args)
     outcome = await bring_up(network, console)
-    what = f"{len(outcome.changed)} steps" if outcome.changed else "nothing to do"
-    console.print(f"{network.config.name} is up ({what}); data in {network.home}")
+    console.print(f"{network.config.name} is up ({_done(outcome)}); data in {network.home}")
     _tell_outdated(outcome, console)
     return EXIT_OK
+
+
+def _done(outcome: Outcome) -> str:
+    return f"{len(outcome.changed)} steps" if outcome.changed else "nothing to do"
 
 
 def _tell_outdated(outcome: Outcome, console: Console) -> None:
@@ -164,8 +167,7 @@ def _tell_outdated(outcome: Outcome, console: Console) -> None:
 async def _renew(args: argparse.Namespace, console: Console) -> int:
     network = _open(args)
     outcome = await renew_nodes(network, console)
-    what = f"{len(outcome.changed)} steps" if outcome.changed else "nothing to do"
-    console.print(f"every node of {network.config.name} runs as written ({what})")
+    console.print(f"every node of {network.config.name} runs as written ({_done(outcome)})")
     return EXIT_OK
 
 

@@ -73,9 +73,9 @@ class Page:
 
         A page that is the whole answer is the peer's own bytes.
         """
-        found = msgspec.json.decode(answer)
         if self.cut_by is CutBy.PEER_TELLING:
-            return answer, found["next_after"]
+            return answer, msgspec.json.decode(answer, type=_Told).next_after
+        found = msgspec.json.decode(answer)
         rows = found[self.rows]
         wanted = [row for row in rows if self._is_wanted(row, given)]
         page, after = cut(wanted, self._key, given)
@@ -90,6 +90,12 @@ class Page:
     def _key(self, row: Any) -> Any:
         parts = [_at(row, place) for place in self.key]
         return parts[0] if len(parts) == 1 else ":".join(parts)
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """What is read of an answer that says itself where to go on."""
+
+    next_after: str | None
 
 
 def cut(

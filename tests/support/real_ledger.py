@@ -7,9 +7,10 @@ record, and what is tested in memory alone is known to hold on real peers.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from fabric_protos.common import common_pb2
 from fabric_protos.gateway import gateway_pb2
@@ -48,6 +49,7 @@ ENDORSED_S_MAX = 120
 """So long a call is offered again that no chaincode has answered: nothing happened then. On a
 machine under load gossip takes a busy peer for a dead one for a while."""
 POLL_S = 0.2
+Result = TypeVar("Result")
 CONFLICTS = ("MVCC_READ_CONFLICT", "PHANTOM_READ_CONFLICT")
 
 
@@ -110,21 +112,22 @@ class RealLedger(FakeLedger):
 
     async def hold_back(self, msp_id: str, function: str, *args: bytes) -> "RealHeldBack":
         """Have a call endorsed, and keep the signed envelope."""
-        deadline = time.monotonic() + ENDORSED_S_MAX
-        while True:
+
+        async def once() -> RealHeldBack:
             proposal = self._callers[msp_id].contract.proposal(function, *args)
             model, expected = await self._modelled(proposal, msp_id, function, args)
             try:
                 transaction = await proposal.endorse()
             except (EndorseError, Throttled) as error:
-                if chaincode_response(error) is None and time.monotonic() < deadline:
-                    await asyncio.sleep(POLL_S)
-                    continue
+                if chaincode_response(error) is None:
+                    raise
                 _require_same(error, expected)
                 self.refused.add(function)
                 return RealHeldBack(self, model, expected, b"")
             assert transaction.result() == expected.payload, (function, expected)
             return RealHeldBack(self, model, expected, transaction.to_bytes())
+
+        return await _answered(once)
 
     async def storm(self, calls: Sequence[tuple[str, str, Sequence[bytes]]]) -> list[bytes]:
         """Submit calls at once as a gateway does, anew on conflict; each must be answered.
@@ -134,19 +137,15 @@ class RealLedger(FakeLedger):
 
         async def one(msp_id: str, function: str, args: Sequence[bytes]) -> bytes:
             contract = self._callers[msp_id].contract
-            deadline = time.monotonic() + ENDORSED_S_MAX
+
+            async def submitted() -> bytes:
+                committed = await retry_conflicts(
+                    lambda: contract.submit(function, *args), attempts=STORM_TRIES
+                )
+                return committed.result
+
             async with self._room:
-                while True:
-                    try:
-                        committed = await retry_conflicts(
-                            lambda: contract.submit(function, *args), attempts=STORM_TRIES
-                        )
-                    except (EndorseError, Throttled) as error:
-                        if chaincode_response(error) is not None or time.monotonic() > deadline:
-                            raise
-                        await asyncio.sleep(POLL_S)
-                    else:
-                        return committed.result
+                return await _answered(submitted)
 
         return await asyncio.gather(*(one(*call) for call in calls))
 
@@ -271,6 +270,18 @@ async def real_ledger(network: RunningNetwork, channel: str) -> AsyncIterator[Re
         ledger = RealLedger(channel, network.chaincode, callers)
         await ledger.start_here()
         yield ledger
+
+
+async def _answered(offer: Callable[[], Awaitable[Result]]) -> Result:
+    """What came of a call, which is offered again for a while as no chaincode has answered it."""
+    deadline = time.monotonic() + ENDORSED_S_MAX
+    while True:
+        try:
+            return await offer()
+        except (EndorseError, Throttled) as error:
+            if chaincode_response(error) is not None or time.monotonic() >= deadline:
+                raise
+        await asyncio.sleep(POLL_S)
 
 
 def _require_same(error: StepError, expected: Outcome) -> None:
